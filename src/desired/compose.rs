@@ -1,0 +1,21 @@
+//! A compose project on single machines.
+
+use std::path::PathBuf;
+
+use crate::id::Name;
+use crate::value::Path;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComposeProject {
+    pub name: Name,
+    /// The machines that run it, by full name; not empty.
+    pub on: Vec<Name>,
+    /// Compose files in merge order, absolute; not empty.
+    pub files: Vec<PathBuf>,
+    /// The project directory, absolute: relative paths inside the compose files start here. The first file's folder unless declared.
+    pub directory: PathBuf,
+    /// Passed as `--env-file`, absolute. Without any, `.env` in the project directory is used when it is there.
+    pub env_files: Vec<PathBuf>,
+    pub profiles: Vec<String>,
+    pub at: Path,
+}

@@ -1,0 +1,76 @@
+//! One machine, whatever provider makes it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use super::{Engine, Image};
+use crate::id::Name;
+use crate::value::Path;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    /// The full name; also its host name.
+    pub name: Name,
+    /// Key into [`super::Desired::providers`].
+    pub provider: Name,
+    pub image: Image,
+    pub resources: Resources,
+    /// `None` when the Machinefile says `engine: false`.
+    pub engine: Option<Engine>,
+    /// Ports of the computer the command runs on that lead into a local machine.
+    pub ports: Vec<Forward>,
+    pub ssh: Ssh,
+    /// The user's own cloud-init user-data, byte for byte.
+    pub user_data: Option<String>,
+    /// Its address on the project's segment.
+    pub address: Ipv4Addr,
+    /// Where it is declared: `machines.web`.
+    pub at: Path,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resources {
+    /// Bytes of memory.
+    pub ram: u64,
+    pub cpus: u32,
+    /// By name; `root` is the one the machine boots from and is always there.
+    pub disks: BTreeMap<Name, Disk>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes.
+    pub size: u64,
+    /// `ext4`, `xfs`, …: made when the disk is new. `None` leaves it raw (for `root`: as the image has it).
+    pub filesystem: Option<String>,
+    pub mount: Option<String>,
+}
+
+/// `address:port` here leads to `target` in the machine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Forward {
+    pub address: Ipv4Addr,
+    pub port: u16,
+    pub target: u16,
+    pub protocol: Protocol,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// How the machine is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ssh {
+    /// The account we create and log in as; it may use `sudo` without a password.
+    pub user: Name,
+    /// Public keys let in beside the project's own, in OpenSSH's one-line form.
+    pub authorized_keys: Vec<String>,
+    /// The user's own private key instead of the project's; its public half must be let in.
+    pub identity: Option<PathBuf>,
+    /// Try the keys of the running SSH agent too.
+    pub agent: bool,
+}

@@ -1,0 +1,39 @@
+//! What the Machinefile means: plain data, fully decided. No option stands here for "the default".
+
+mod compose;
+mod engine;
+mod image;
+mod machine;
+
+use std::collections::BTreeMap;
+
+pub use compose::ComposeProject;
+pub use engine::Engine;
+pub use image::{Build, Digest, Image};
+pub use machine::{Disk, Forward, Machine, Protocol, Resources, Ssh};
+
+use crate::id::{Name, Owner};
+use crate::value::{Path, Value};
+
+/// A whole project.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    pub owner: Owner,
+    /// Every provider that a machine uses, those named by a bare driver included.
+    pub providers: BTreeMap<Name, Provider>,
+    /// By full name: `web`, or `worker-1` and `worker-2` for `count: 2`.
+    pub machines: BTreeMap<Name, Machine>,
+    pub compose: BTreeMap<Name, ComposeProject>,
+}
+
+/// A source of machines: a driver and its settings, which only the driver understands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provider {
+    pub name: Name,
+    pub driver: String,
+    pub settings: BTreeMap<String, Value>,
+    /// The folder that relative paths among the settings start from.
+    pub base: std::path::PathBuf,
+    /// Where it is written, for messages: `providers.cloud`, or the machine's `provider`.
+    pub at: Path,
+}

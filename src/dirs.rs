@@ -1,0 +1,38 @@
+//! The folders we may write to, after the XDG base directory specification.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+/// Absolute paths, each already ending in `machine`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dirs {
+    /// Settings of the user.
+    pub config: PathBuf,
+    /// Journals, records, keys and logs.
+    pub state: PathBuf,
+    /// Virtual machines.
+    pub data: PathBuf,
+    /// Images; may be deleted at any time.
+    pub cache: PathBuf,
+    /// Sockets: a short path, gone after a reboot.
+    pub runtime: PathBuf,
+}
+
+impl Dirs {
+    /// From the environment. `None` when there is no home folder.
+    #[must_use]
+    pub fn from_env() -> Option<Self> {
+        let base = etcetera::base_strategy::Xdg::new().ok()?;
+        let runtime = base
+            .runtime_dir()
+            .unwrap_or_else(|| std::env::temp_dir().join(format!("machine-{}", rustix::process::getuid().as_raw())));
+        Some(Self {
+            config: base.config_dir().join("machine"),
+            state: base.state_dir()?.join("machine"),
+            data: base.data_dir().join("machine"),
+            cache: base.cache_dir().join("machine"),
+            runtime: runtime.join("machine"),
+        })
+    }
+}

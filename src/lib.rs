@@ -1,0 +1,14 @@
+//! `libmachine`.
+
+pub mod dirs;
+pub mod id;
+pub mod note;
+pub mod origin;
+pub mod secret;
+pub mod value;
+
+pub mod desired;
+pub mod resource;
+pub mod transport;
+
+pub mod provider;

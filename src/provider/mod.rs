@@ -1,0 +1,88 @@
+//! Where machines come from: the driver contract and the table of drivers.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::desired;
+use crate::dirs::Dirs;
+use crate::id::{Owner, ResourceId};
+use crate::note::Note;
+use crate::resource::{Parent, Resource, Source};
+use crate::value::Attributes;
+
+/// Attributes that every provider's machine resource shows once it runs; [`crate::host`] relies on them.
+pub mod output {
+    /// `running` or `stopped`.
+    pub const POWER: &str = "power";
+    /// `address:port` that answers SSH from here.
+    pub const SSH: &str = "ssh";
+    /// The machine's public host key, `ssh-ed25519 AAAA…`.
+    pub const HOST_KEY: &str = "host-key";
+    /// Its address among the project's machines.
+    pub const ADDRESS: &str = "address";
+}
+
+/// What a driver is given to open a provider with.
+#[derive(Clone, Debug)]
+pub struct Site<'a> {
+    pub owner: &'a Owner,
+    pub dirs: &'a Dirs,
+    pub provider: &'a desired::Provider,
+    /// The resource whose outputs hold the project's public key under `public-key`.
+    pub key: &'a ResourceId,
+}
+
+/// The value a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingKind {
+    Text,
+    /// Relative to the file that names it.
+    Path,
+    /// `100ms`, `2s`, `5m`.
+    Duration,
+    /// Per second: `50/s`.
+    Rate,
+    /// Between 0 and 1.
+    Fraction,
+    Integer,
+    Flag,
+}
+
+/// A setting of a driver: feeds validation, the schema and the documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    pub kind: SettingKind,
+    /// One sentence.
+    pub doc: &'static str,
+    /// As shown to users; `None` when it must be given.
+    pub default: Option<&'static str>,
+}
+
+/// What a machine is made of at a provider.
+#[derive(Debug)]
+pub struct Expansion {
+    pub resources: Vec<Arc<dyn Resource>>,
+    /// The one that stands for the running machine and shows the [`output`] attributes.
+    pub machine: ResourceId,
+}
+
+/// A provider that is set up: it expands machines and lists what it holds.
+pub trait Provider: Source {
+    /// The resources of one machine. Findings name settings that this driver cannot carry out.
+    fn expand(&self, machine: &desired::Machine) -> Result<Expansion, Vec<Note>>;
+
+    /// For a provider whose machines are not real: its stand-in for a resource that would live on one.
+    fn stand_in(&self, _id: &ResourceId, _parents: &[Parent], _desired: &Attributes) -> Option<Arc<dyn Resource>> {
+        None
+    }
+}
+
+/// A type of provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Driver {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub settings: &'static [Setting],
+    pub open: fn(&Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>>,
+}

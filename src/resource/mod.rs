@@ -1,0 +1,137 @@
+//! The contract everything converges through: one trait for every thing we touch.
+
+mod change;
+mod context;
+mod failure;
+mod impact;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use change::{Change, diff};
+pub use context::{Context, Outputs, Progress};
+pub use failure::{Failure, Retry};
+pub use impact::{Disruption, Impact};
+
+use crate::id::ResourceId;
+use crate::value::Attributes;
+
+/// What `read` saw. The three are never confused: what cannot be read blocks what depends on it,
+/// it is never "absent, so create".
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observation {
+    Present(Attributes),
+    Absent,
+    /// With the reason, a fragment: "web is stopped".
+    Unreadable(String),
+}
+
+/// How a resource hangs on a parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Link {
+    /// Only the order: after the parent on the way up, before it on the way down.
+    After,
+    /// Built upon the parent: replaced when the parent is replaced.
+    Uses,
+    /// Lives inside the parent and goes with it; while the parent is absent it is absent, and nobody asks.
+    Within,
+}
+
+/// An edge to a parent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Parent {
+    pub id: ResourceId,
+    pub link: Link,
+}
+
+impl Parent {
+    #[must_use]
+    pub fn after(id: ResourceId) -> Self {
+        Self { id, link: Link::After }
+    }
+
+    #[must_use]
+    pub fn uses(id: ResourceId) -> Self {
+        Self { id, link: Link::Uses }
+    }
+
+    #[must_use]
+    pub fn within(id: ResourceId) -> Self {
+        Self { id, link: Link::Within }
+    }
+}
+
+/// One convergeable thing.
+///
+/// # Flow
+/// `read` is called parents first. The planner compares `desired` with what was read, asks `impact` about each
+/// change, and the executor calls `create`, `update` or `delete` once the parents hold.
+///
+/// # Guarantees the caller gives
+/// Parents marked [`Link::Within`] or [`Link::Uses`] exist when any method but `delete` runs, and their outputs are in
+/// the [`Context`]. A `create` is preceded by a durable record of the intent, with the token in the context.
+///
+/// # What implementations must keep
+/// - `read` changes nothing.
+/// - `create`, `update` and `delete` may be called again after having been cut anywhere, and then end where one
+///   uninterrupted call would have. `create` of what exists completes it; `delete` of what is gone succeeds.
+/// - Every object made carries the owner of the context.
+/// - They return the attributes as `read` would now see them.
+/// - Secrets appear in no attribute, message or event.
+#[async_trait]
+pub trait Resource: Debug + Send + Sync {
+    fn id(&self) -> &ResourceId;
+
+    fn parents(&self) -> &[Parent];
+
+    /// What it should be. Attributes only the world can know (addresses, ports, digests of builds) are left out.
+    fn desired(&self) -> &Attributes;
+
+    /// How one change to what exists can be carried out. Pure. `observed` is what was read.
+    fn impact(&self, change: &Change, observed: &Attributes) -> Impact;
+
+    /// What deleting it disturbs. Pure.
+    fn deletion(&self) -> Disruption {
+        Disruption::Replace
+    }
+
+    /// The source whose one listing covers this kind; `None` when it must be read by itself.
+    fn listed_by(&self) -> Option<&dyn Source> {
+        None
+    }
+
+    /// The listing of what we own inside this resource, for a resource that holds others.
+    fn contents(&self) -> Option<&dyn Source> {
+        None
+    }
+
+    async fn read(&self, cx: &Context) -> Observation;
+
+    async fn create(&self, cx: &Context) -> Result<Attributes, Failure>;
+
+    async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure>;
+
+    async fn delete(&self, cx: &Context) -> Result<(), Failure>;
+}
+
+/// An object found in a listing.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub id: ResourceId,
+    pub attributes: Attributes,
+}
+
+/// A place that can list, in a few calls, what a project owns there.
+#[async_trait]
+pub trait Source: Debug + Send + Sync {
+    /// Unique within a project: the provider's name, or the id of the resource that holds the objects.
+    fn name(&self) -> &str;
+
+    /// Everything that carries the owner of the context. A partial answer is an error.
+    async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure>;
+
+    /// A handle to an object nobody desires any more, good for reading and deleting it; `None` for an unknown kind.
+    fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>>;
+}

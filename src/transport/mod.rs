@@ -1,0 +1,87 @@
+//! How commands and files reach a machine: one trait, and SSH behind it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+/// What to run: an argument vector, never a shell line. Scripts of ours go through [`Command::script`].
+#[derive(Clone, Debug)]
+pub struct Command {
+    pub argv: Vec<String>,
+    pub stdin: Vec<u8>,
+    /// Run as root; through `sudo -n` where the login is another user.
+    pub root: bool,
+    /// Give up after this long without the command having ended.
+    pub timeout: Duration,
+}
+
+impl Command {
+    /// As root, five minutes at most.
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            stdin: Vec::new(),
+            root: true,
+            timeout: Duration::from_secs(300),
+        }
+    }
+
+    /// A POSIX shell script on standard input, with positional arguments.
+    pub fn script<S: Into<String>>(text: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+        let argv = ["sh", "-s", "--"].into_iter().map(Into::into).chain(arguments.into_iter().map(Into::into));
+        Self { stdin: text.as_bytes().to_vec(), ..Self::new(argv.collect::<Vec<String>>()) }
+    }
+
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    #[must_use]
+    pub fn stdin(self, stdin: impl Into<Vec<u8>>) -> Self {
+        Self { stdin: stdin.into(), ..self }
+    }
+}
+
+/// What a command left behind. Text that is not UTF-8 is replaced lossily.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The exit status; 128 + n for signal n.
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.status == 0
+    }
+}
+
+/// Why a machine could not be talked to. A command that ran and failed is not an error here.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{address} does not answer: {why}")]
+    Unreachable { address: String, why: String },
+    #[error("{address} has another host key than the one we gave it ({got})")]
+    HostKey { address: String, got: String },
+    #[error("{address} lets none of our keys in as {user}")]
+    Denied { address: String, user: String },
+    #[error("`{command}` had not ended after {} s", after.as_secs())]
+    Timeout { command: String, after: Duration },
+    #[error("connection to {address} lost: {why}")]
+    Lost { address: String, why: String },
+}
+
+/// A machine that can be talked to.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    async fn run(&self, command: &Command) -> Result<Output, Error>;
+
+    /// Like `run`, handing each line of either stream to `line` as it comes.
+    async fn stream(&self, command: &Command, line: &mut (dyn FnMut(&str) + Send)) -> Result<Output, Error>;
+
+    /// Writes a file beside its place and renames it over, with this mode, owned by root.
+    async fn put(&self, path: &str, content: &[u8], mode: u32) -> Result<(), Error>;
+}
