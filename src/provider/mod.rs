@@ -3,11 +3,13 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::desired;
 use crate::dirs::Dirs;
-use crate::id::{Owner, ResourceId};
+use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
-use crate::resource::{Parent, Resource, Source};
+use crate::resource::{Context, Failure, Parent, Resource, Source};
 use crate::value::Attributes;
 
 /// Attributes that every provider's machine resource shows once it runs; [`crate::host`] relies on them.
@@ -20,6 +22,10 @@ pub mod output {
     pub const HOST_KEY: &str = "host-key";
     /// Its address among the project's machines.
     pub const ADDRESS: &str = "address";
+    /// A local file that collects the machine's console, for showing its end when a boot fails.
+    pub const CONSOLE: &str = "console";
+    /// How many times longer than on hardware things take (6 under emulation); time limits are multiplied by it.
+    pub const PATIENCE: &str = "patience";
 }
 
 /// What a driver is given to open a provider with.
@@ -67,10 +73,24 @@ pub struct Expansion {
     pub machine: ResourceId,
 }
 
+/// What can be done to a machine's power outside a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    Start,
+    /// Asks the guest, and takes the power away when it does not comply in time.
+    Stop,
+    Kill,
+    Restart,
+}
+
 /// A provider that is set up: it expands machines and lists what it holds.
+#[async_trait]
 pub trait Provider: Source {
     /// The resources of one machine. Findings name settings that this driver cannot carry out.
     fn expand(&self, machine: &desired::Machine) -> Result<Expansion, Vec<Note>>;
+
+    /// Does it to a machine that exists; doing what is already so succeeds.
+    async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure>;
 
     /// For a provider whose machines are not real: its stand-in for a resource that would live on one.
     fn stand_in(&self, _id: &ResourceId, _parents: &[Parent], _desired: &Attributes) -> Option<Arc<dyn Resource>> {
