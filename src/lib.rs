@@ -7,8 +7,13 @@ pub mod origin;
 pub mod secret;
 pub mod value;
 
+pub mod apply;
 pub mod desired;
+pub mod graph;
+pub mod observe;
+pub mod plan;
 pub mod resource;
+pub mod store;
 pub mod transport;
 
 pub mod provider;

@@ -1,5 +1,8 @@
 //! Where machines come from: the driver contract and the table of drivers.
 
+pub mod setting;
+mod simulated;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -9,8 +12,7 @@ use crate::desired;
 use crate::dirs::Dirs;
 use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
-use crate::resource::{Context, Failure, Parent, Resource, Source};
-use crate::value::Attributes;
+use crate::resource::{Context, Failure, Resource, Source};
 
 /// Attributes that every provider's machine resource shows once it runs; [`crate::host`] relies on them.
 pub mod output {
@@ -92,8 +94,8 @@ pub trait Provider: Source {
     /// Does it to a machine that exists; doing what is already so succeeds.
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure>;
 
-    /// For a provider whose machines are not real: its stand-in for a resource that would live on one.
-    fn stand_in(&self, _id: &ResourceId, _parents: &[Parent], _desired: &Attributes) -> Option<Arc<dyn Resource>> {
+    /// For a provider whose machines are not real: what takes the place of a resource that would live on one.
+    fn stand_in(&self, _real: &Arc<dyn Resource>) -> Option<Arc<dyn Resource>> {
         None
     }
 }
@@ -106,3 +108,6 @@ pub struct Driver {
     pub settings: &'static [Setting],
     pub open: fn(&Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>>,
 }
+
+/// Every driver there is.
+pub const DRIVERS: &[Driver] = &[simulated::DRIVER];

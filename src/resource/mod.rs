@@ -39,6 +39,25 @@ pub enum Link {
     Within,
 }
 
+impl Link {
+    const ALL: [Self; 3] = [Self::After, Self::Uses, Self::Within];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::After => "after",
+            Self::Uses => "uses",
+            Self::Within => "within",
+        }
+    }
+
+    /// Reads back what [`Link::as_str`] gave.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|link| link.as_str() == word)
+    }
+}
+
 /// An edge to a parent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Parent {

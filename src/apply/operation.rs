@@ -1,0 +1,122 @@
+//! One operation: intent on disk, the call with its retries, the result on disk.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use sha2::{Digest, Sha256};
+
+use super::{Event, Tools};
+use crate::id::ResourceId;
+use crate::plan::{Action, Phase, Step};
+use crate::resource::{Context, Failure, Progress, Resource, Retry};
+use crate::store::{self, Operation, Record, Transition};
+use crate::value::Attributes;
+
+/// How an operation ended badly.
+pub(super) enum Error {
+    Operation(Failure),
+    /// Nothing more may be done: what happens can no longer be written down.
+    Store(store::Error),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Carries out one half of a step.
+pub(super) async fn operate(
+    tools: &Tools,
+    resource: Arc<dyn Resource>,
+    step: &Step,
+    phase: Phase,
+) -> Result<(), Error> {
+    let id = resource.id().clone();
+    let operation = match (step.action, phase) {
+        (Action::Delete | Action::Replace, Phase::Down) => Operation::Delete,
+        (Action::Update, _) => Operation::Update,
+        _ => Operation::Create,
+    };
+    let token = token(tools, &id, operation);
+    tools.store.write(Transition::Begin { id: id.clone(), operation, token: token.clone() }).await?;
+
+    let cx = context(tools, &id, &token);
+    match call(tools, resource.as_ref(), step, operation, &cx).await {
+        Ok(Some(attributes)) => {
+            tools.context.outputs.set(id.clone(), attributes.clone());
+            let record = Record { attributes, parents: resource.parents().to_vec(), token };
+            tools.store.write(Transition::Hold { id, record }).await?;
+            Ok(())
+        }
+        Ok(None) => {
+            tools.context.outputs.remove(&id);
+            tools.store.write(Transition::Gone { id }).await?;
+            Ok(())
+        }
+        Err(failure) => {
+            tools.store.write(Transition::Fail { id, message: failure.message.clone() }).await?;
+            Err(Error::Operation(failure))
+        }
+    }
+}
+
+/// The token of a create that was begun before and never ended, so that its repetition is recognised; the token of the
+/// object for an update; a new one otherwise.
+fn token(tools: &Tools, id: &ResourceId, operation: Operation) -> String {
+    let known = match operation {
+        Operation::Create => tools
+            .recorded
+            .intents
+            .get(id)
+            .filter(|intent| intent.operation == operation.as_str())
+            .map(|intent| intent.token.clone()),
+        Operation::Update | Operation::Delete => tools.recorded.records.get(id).map(|record| record.token.clone()),
+    };
+    known.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let seed = format!("{}\0{id}\0{now}\0{}", tools.context.owner.slug(), std::process::id());
+        hex::encode(&Sha256::digest(seed)[..16])
+    })
+}
+
+fn context(tools: &Tools, id: &ResourceId, token: &str) -> Context {
+    let (events, resource) = (tools.events.clone(), id.clone());
+    let progress =
+        Progress::new(move |text| events.send(Event::Progress { resource: resource.clone(), text: text.to_owned() }));
+    Context { progress, token: token.to_owned(), ..tools.context.clone() }
+}
+
+/// The attributes after a create or update, nothing after a delete.
+async fn call(
+    tools: &Tools,
+    resource: &dyn Resource,
+    step: &Step,
+    operation: Operation,
+    cx: &Context,
+) -> Result<Option<Attributes>, Failure> {
+    let mut waits = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(10))
+        .with_max_times(8)
+        .with_jitter()
+        .build();
+    loop {
+        let result = match operation {
+            Operation::Create => resource.create(cx).await.map(Some),
+            Operation::Update => resource.update(cx, &step.changes).await.map(Some),
+            Operation::Delete => resource.delete(cx).await.map(|()| None),
+        };
+        let Err(failure) = result else { return result };
+        let (Retry::Later(asked), Some(own), false) = (failure.retry, waits.next(), cx.cancel.is_cancelled()) else {
+            return Err(failure);
+        };
+        let wait = asked.unwrap_or(own);
+        tools.events.send(Event::Retrying { resource: resource.id().clone(), failure, wait });
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = cx.cancel.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Reads everything and changes nothing: listings first, then what must be read one by one, parents first.
+
+mod observed;
+mod survey;
+mod walk;
+
+use std::sync::Arc;
+
+pub use observed::Observed;
+
+use crate::graph::{self, Graph};
+use crate::id::ResourceId;
+use crate::resource::{Context, Failure, Resource, Source};
+
+/// One look at the world.
+#[derive(Debug)]
+pub struct Sight {
+    /// What is desired and what was found beside it.
+    pub graph: Graph,
+    pub observed: Observed,
+    /// Sources that could not be listed: orphans there are not seen.
+    pub blind: Vec<(String, Failure)>,
+}
+
+/// What a look needs to know.
+pub struct Question<'a> {
+    pub desired: &'a [Arc<dyn Resource>],
+    /// Known handles to things that are not desired, found without any listing.
+    pub orphans: &'a [Arc<dyn Resource>],
+    pub sources: &'a [Arc<dyn Source>],
+    /// Whether we remember making this: then a listing that does not show it is not believed.
+    pub remembered: &'a (dyn Fn(&ResourceId) -> bool + Sync),
+    /// How many reads may run at once.
+    pub parallel: usize,
+}
+
+impl std::fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Question").field("desired", &self.desired.len()).finish_non_exhaustive()
+    }
+}
+
+/// Looks at everything. Never fails as a whole: what cannot be read is [`crate::resource::Observation::Unreadable`].
+/// The error is a graph that cannot be built.
+pub async fn observe(question: &Question<'_>, cx: &Context) -> Result<Sight, graph::Error> {
+    let survey = survey::survey(question.sources, cx).await;
+    let mut orphans = question.orphans.to_vec();
+    orphans.extend(survey.orphans(question.desired, question.orphans));
+    let graph = graph::build(question.desired.to_vec(), orphans.clone())?;
+
+    let seen = walk::walk(&graph, &survey, question, cx).await;
+    let (mut observed, mut blind) = (seen.observed, survey.into_blind());
+    blind.extend(seen.blind);
+    if seen.inside.is_empty() {
+        return Ok(Sight { graph, observed, blind });
+    }
+    for (resource, attributes) in seen.inside {
+        observed.set(resource.id().clone(), crate::resource::Observation::Present(attributes));
+        orphans.push(resource);
+    }
+    let graph = graph::build(question.desired.to_vec(), orphans)?;
+    Ok(Sight { graph, observed, blind })
+}

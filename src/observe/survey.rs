@@ -1,0 +1,53 @@
+//! The batched part of a look: one listing per source.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::id::ResourceId;
+use crate::resource::{Context, Failure, Found, Resource, Source};
+use crate::value::Attributes;
+
+/// What the sources listed.
+pub(super) struct Survey {
+    found: HashMap<ResourceId, (usize, Found)>,
+    sources: Vec<Arc<dyn Source>>,
+    blind: HashMap<String, Failure>,
+}
+
+pub(super) async fn survey(sources: &[Arc<dyn Source>], cx: &Context) -> Survey {
+    let listings = join_all(sources.iter().map(|source| source.list(cx))).await;
+    let mut survey = Survey { found: HashMap::new(), sources: sources.to_vec(), blind: HashMap::new() };
+    for (index, listing) in listings.into_iter().enumerate() {
+        match listing {
+            Ok(found) => survey.found.extend(found.into_iter().map(|item| (item.id.clone(), (index, item)))),
+            Err(failure) => _ = survey.blind.insert(sources[index].name().to_owned(), failure),
+        }
+    }
+    survey
+}
+
+impl Survey {
+    pub(super) fn attributes(&self, id: &ResourceId) -> Option<&Attributes> {
+        self.found.get(id).map(|(_, found)| &found.attributes)
+    }
+
+    pub(super) fn failure(&self, source: &str) -> Option<&Failure> {
+        self.blind.get(source)
+    }
+
+    /// Handles to what was listed and is in none of `known`, in the order of ids.
+    pub(super) fn orphans(&self, desired: &[Arc<dyn Resource>], known: &[Arc<dyn Resource>]) -> Vec<Arc<dyn Resource>> {
+        let known: HashSet<_> = desired.iter().chain(known).map(|resource| resource.id()).collect();
+        let mut strays: Vec<_> = self.found.values().filter(|(_, found)| !known.contains(&found.id)).collect();
+        strays.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+        strays.into_iter().filter_map(|(source, found)| self.sources[*source].revive(found)).collect()
+    }
+
+    pub(super) fn into_blind(self) -> Vec<(String, Failure)> {
+        let mut blind: Vec<_> = self.blind.into_iter().collect();
+        blind.sort_by(|a, b| a.0.cmp(&b.0));
+        blind
+    }
+}

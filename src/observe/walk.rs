@@ -1,0 +1,113 @@
+//! The part of a look that goes resource by resource, parents first, siblings in parallel.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::survey::Survey;
+use super::{Observed, Question};
+use crate::graph::{Graph, Queue};
+use crate::resource::{Context, Failure, Link, Observation, Resource};
+use crate::value::Attributes;
+
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) observed: Observed,
+    /// Orphans found inside other resources, with what they are.
+    pub(super) inside: Vec<(Arc<dyn Resource>, Attributes)>,
+    pub(super) blind: Vec<(String, Failure)>,
+}
+
+pub(super) async fn walk(graph: &Graph, survey: &Survey, question: &Question<'_>, cx: &Context) -> Seen {
+    let mut queue = Queue::new(graph.len());
+    for (position, _) in graph.nodes() {
+        for (parent, _) in graph.parents(position) {
+            queue.need(parent, position);
+        }
+    }
+    queue.start();
+    let mut seen = Seen::default();
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < question.parallel.max(1) {
+            let Some(position) = queue.take() else { break };
+            if let Some(observation) = known(graph, position, survey, question, &seen.observed) {
+                note(graph, position, observation, &mut seen.observed, cx);
+                queue.finish(position);
+            } else {
+                let resource = Arc::clone(&graph.at(position).resource);
+                running.push(async move { (position, look(resource.as_ref(), cx).await) });
+            }
+        }
+        let Some((position, look)) = running.next().await else { break };
+        note(graph, position, look.observation, &mut seen.observed, cx);
+        seen.blind.extend(look.blind);
+        seen.inside.extend(look.inside.into_iter().filter(|(resource, _)| !graph.contains(resource.id())));
+        queue.finish(position);
+    }
+    seen
+}
+
+/// What can be said without asking: below an absent parent nothing is, behind an unreadable one nothing is seen, and
+/// a listing answers for what it covers.
+fn known(
+    graph: &Graph,
+    position: usize,
+    survey: &Survey,
+    question: &Question<'_>,
+    observed: &Observed,
+) -> Option<Observation> {
+    for (parent, link) in graph.parents(position) {
+        let parent = graph.at(parent).resource.id();
+        match observed.get(parent) {
+            Observation::Absent if link == Link::Within => return Some(Observation::Absent),
+            Observation::Unreadable(why) if link == Link::Within => return Some(Observation::Unreadable(why.clone())),
+            _ => {}
+        }
+    }
+    let resource = &graph.at(position).resource;
+    let source = resource.listed_by()?;
+    if let Some(failure) = survey.failure(source.name()) {
+        return Some(Observation::Unreadable(failure.to_string()));
+    }
+    match survey.attributes(resource.id()) {
+        Some(attributes) => Some(Observation::Present(attributes.clone())),
+        None if (question.remembered)(resource.id()) => None,
+        None => Some(Observation::Absent),
+    }
+}
+
+struct Look {
+    observation: Observation,
+    inside: Vec<(Arc<dyn Resource>, Attributes)>,
+    blind: Vec<(String, Failure)>,
+}
+
+async fn look(resource: &dyn Resource, cx: &Context) -> Look {
+    let observation = resource.read(cx).await;
+    let mut look = Look { observation, inside: Vec::new(), blind: Vec::new() };
+    let (Observation::Present(attributes), Some(source)) = (&look.observation, resource.contents()) else {
+        return look;
+    };
+    cx.outputs.set(resource.id().clone(), attributes.clone());
+    match source.list(cx).await {
+        Ok(found) => {
+            for item in found {
+                if let Some(resource) = source.revive(&item) {
+                    look.inside.push((resource, item.attributes));
+                }
+            }
+        }
+        Err(failure) => look.blind.push((source.name().to_owned(), failure)),
+    }
+    look
+}
+
+fn note(graph: &Graph, position: usize, observation: Observation, observed: &mut Observed, cx: &Context) {
+    let id = graph.at(position).resource.id();
+    if let Observation::Present(attributes) = &observation {
+        cx.outputs.set(id.clone(), attributes.clone());
+    }
+    observed.set(id.clone(), observation);
+}

@@ -1,0 +1,50 @@
+//! What to do, and why: a pure function of what is desired, what was observed and what we remember.
+//! No clock, no randomness, no files, no network.
+
+mod decide;
+mod schedule;
+mod sequence;
+mod step;
+
+pub use schedule::{Phase, Schedule};
+pub use step::{Action, Blocked, Deferred, Reason, Step, Summary};
+
+use crate::graph::Graph;
+use crate::id::ResourceId;
+use crate::observe::Observed;
+use crate::store::Recorded;
+
+/// A proposal. Steps stand in an order in which they could be carried out one by one.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub steps: Vec<Step>,
+    /// Could not be planned, with the reason.
+    pub blocked: Vec<Blocked>,
+    /// Cannot be seen before other steps are done; planned in the next round.
+    pub deferred: Vec<Deferred>,
+    /// Recorded once, gone now and wanted no more: only their records go.
+    pub forgotten: Vec<ResourceId>,
+    /// How many resources are as desired.
+    pub unchanged: usize,
+}
+
+impl Plan {
+    /// Nothing to do, nothing unknown.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.blocked.is_empty() && self.deferred.is_empty()
+    }
+
+    /// How many steps of each kind.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.steps)
+    }
+}
+
+/// Plans every resource of the graph.
+#[must_use]
+pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded) -> Plan {
+    let verdicts = decide::decide(graph, observed, recorded);
+    sequence::sequence(graph, observed, recorded, verdicts)
+}

@@ -1,0 +1,131 @@
+//! What relatives do to each other: replacement spreads to children, blindness holds back what depends on it, and
+//! what goes with its parent needs no step of its own.
+
+use crate::graph::Graph;
+use crate::id::ResourceId;
+use crate::observe::Observed;
+use crate::resource::{Disruption, Link, Observation};
+use crate::store::Recorded;
+
+use super::Plan;
+use super::decide::{Verdict, create, delete};
+use super::step::{Action, Blocked, Deferred, Reason, Step};
+
+/// Where a resource stands once its relatives are taken into account.
+enum Standing {
+    Keep,
+    Step(Step),
+    /// Goes with the parent it lives in.
+    Vanishes,
+    Blocked(String),
+    Deferred(ResourceId),
+}
+
+pub(super) fn sequence(graph: &Graph, observed: &Observed, recorded: &Recorded, verdicts: Vec<Verdict>) -> Plan {
+    let mut standings: Vec<Standing> = (0..graph.len()).map(|_| Standing::Keep).collect();
+    let mut verdicts: Vec<Option<Verdict>> = verdicts.into_iter().map(Some).collect();
+    for (position, _) in graph.nodes() {
+        let verdict = verdicts[position].take().expect("each position once");
+        standings[position] = stand(graph, position, verdict, observed, &standings);
+    }
+    for (position, _) in graph.nodes().rev() {
+        if let Some(why) = held_by_child(graph, position, &standings) {
+            standings[position] = Standing::Blocked(why);
+        }
+    }
+    collect(graph, observed, recorded, standings)
+}
+
+fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, standings: &[Standing]) -> Standing {
+    let node = graph.at(position);
+    let id = node.resource.id();
+    let exists = matches!(observed.get(id), Observation::Present(_));
+    let mut rebuilt = None;
+    let mut held = None;
+    for (parent, link) in graph.parents(position) {
+        let parent_id = graph.at(parent).resource.id();
+        match &standings[parent] {
+            Standing::Vanishes if link == Link::Within => return Standing::Vanishes,
+            Standing::Step(step) => match (step.action, link) {
+                (Action::Delete, Link::Within) => return Standing::Vanishes,
+                (Action::Replace, Link::Within) if !node.wanted => return Standing::Vanishes,
+                (Action::Replace, Link::Within) => rebuilt = Some(create(node, because(parent_id))),
+                (Action::Replace, Link::Uses) if node.wanted && exists => rebuilt = Some(replace(node, parent_id)),
+                (Action::Create, Link::Uses) if node.wanted && exists && step.reason != Reason::Unfinished => {
+                    rebuilt = Some(replace(node, parent_id));
+                }
+                _ => held = held.or_else(|| Some(Standing::Deferred(parent_id.clone()))),
+            },
+            Standing::Blocked(_) => held = Some(Standing::Blocked(format!("{parent_id} comes first and is blocked"))),
+            Standing::Deferred(until) => held = held.or_else(|| Some(Standing::Deferred(until.clone()))),
+            Standing::Keep | Standing::Vanishes => {}
+        }
+    }
+    let parent_moves = matches!(held, Some(Standing::Deferred(_)));
+    let only_order = parent_moves && !waits_for_sight(graph, position, standings);
+    match (verdict, rebuilt, held) {
+        (_, Some(step), None | Some(Standing::Deferred(_))) => Standing::Step(step),
+        (Verdict::Unseen(_), None, Some(Standing::Deferred(until))) => Standing::Deferred(until),
+        (Verdict::Unseen(why), None, None) | (Verdict::Blocked(why), _, _) => Standing::Blocked(why),
+        (Verdict::Keep, None, _) => Standing::Keep,
+        (Verdict::Step(step), None, None) => Standing::Step(step),
+        (Verdict::Step(step), None, Some(_)) if only_order || step.action == Action::Delete => Standing::Step(step),
+        (_, _, Some(held)) => held,
+    }
+}
+
+/// Whether some parent is itself deferred, rather than merely having a step of its own.
+fn waits_for_sight(graph: &Graph, position: usize, standings: &[Standing]) -> bool {
+    graph.parents(position).any(|(parent, _)| matches!(standings[parent], Standing::Deferred(_)))
+}
+
+fn because(parent: &ResourceId) -> Reason {
+    Reason::ParentReplaced(parent.clone())
+}
+
+fn replace(node: &crate::graph::Node, parent: &ResourceId) -> Step {
+    let disruption = delete(node).disruption.max(Disruption::Replace);
+    Step { action: Action::Replace, reason: because(parent), disruption, changes: Vec::new(), ..delete(node) }
+}
+
+/// A thing cannot be taken away while what is built upon it cannot be.
+fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Option<String> {
+    let Standing::Step(step) = &standings[position] else { return None };
+    if !matches!(step.action, Action::Delete | Action::Replace) {
+        return None;
+    }
+    graph
+        .children(position)
+        .filter(|(_, link)| *link == Link::Uses)
+        .find(|(child, _)| matches!(standings[*child], Standing::Blocked(_)))
+        .map(|(child, _)| format!("{} is built upon it and is blocked", graph.at(child).resource.id()))
+}
+
+fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: Vec<Standing>) -> Plan {
+    let mut plan = Plan::default();
+    let mut deletes = Vec::new();
+    let mut standings: Vec<Option<Standing>> = standings.into_iter().map(Some).collect();
+    for (position, node) in graph.nodes() {
+        let resource = node.resource.id().clone();
+        match standings[position].take().expect("each position once") {
+            Standing::Keep if !node.wanted => {}
+            Standing::Keep => plan.unchanged += 1,
+            Standing::Vanishes => {}
+            Standing::Step(step) if step.action == Action::Delete => deletes.push(step),
+            Standing::Step(step) => plan.steps.push(step),
+            Standing::Blocked(why) => plan.blocked.push(Blocked { resource, why }),
+            Standing::Deferred(until) => plan.deferred.push(Deferred { resource, until }),
+        }
+    }
+    deletes.reverse();
+    deletes.append(&mut plan.steps);
+    plan.steps = deletes;
+    plan.forgotten = recorded
+        .records
+        .keys()
+        .chain(recorded.intents.keys())
+        .filter(|id| graph.node(id).is_none_or(|node| !node.wanted && *observed.get(id) == Observation::Absent))
+        .cloned()
+        .collect();
+    plan
+}

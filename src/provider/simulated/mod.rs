@@ -1,0 +1,128 @@
+//! A world in an SQLite file: machines that cost nothing, for tests, demonstrations and benchmarks. The world is not
+//! our store: it plays the outside, with latency, faults, rate limits and lagging lists on request, and is drifted by
+//! editing its table `objects(id, kind, owner, attributes)`.
+
+mod object;
+mod weather;
+mod world;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Driver, Expansion, Power, Provider, Setting, SettingKind, Site};
+use crate::desired;
+use crate::id::{Name, ResourceId};
+use crate::note::Note;
+use crate::resource::{Context, Failure, Found, Resource, Source};
+use crate::value::{Attributes, Value, json};
+use object::Object;
+use weather::Weather;
+use world::World;
+
+pub(super) const DRIVER: Driver = Driver {
+    name: "simulated",
+    doc: "Machines in a table, for tests, demonstrations and benchmarks.",
+    settings: &[
+        Setting {
+            name: "world",
+            kind: SettingKind::Path,
+            doc: "The SQLite file that holds the world; made when it is not there.",
+            default: Some("in the project's data folder"),
+        },
+        Setting { name: "latency", kind: SettingKind::Duration, doc: "How long each call takes.", default: Some("0s") },
+        Setting {
+            name: "error-rate",
+            kind: SettingKind::Fraction,
+            doc: "The part of calls that fail before or after having had their effect.",
+            default: Some("0"),
+        },
+        Setting {
+            name: "rate-limit",
+            kind: SettingKind::Rate,
+            doc: "Calls above this are refused and say when to come back.",
+            default: Some("unlimited"),
+        },
+        Setting {
+            name: "list-lag",
+            kind: SettingKind::Duration,
+            doc: "New objects appear in listings only after this long.",
+            default: Some("0s"),
+        },
+    ],
+    open,
+};
+
+const MACHINE: &str = "simulated.machine";
+
+fn open(site: &Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>> {
+    let provider = site.provider;
+    let path = match provider.settings.get("world").and_then(Value::as_str) {
+        Some(path) => provider.base.join(path),
+        None => site.dirs.data.join(site.owner.slug()).join(format!("{}.world", provider.name)),
+    };
+    let weather = Weather::from_settings(&provider.settings);
+    let shared = Arc::new(World::new(path, weather));
+    Ok(Arc::new(Simulated { name: provider.name.to_string(), world: shared, key: site.key.clone() }))
+}
+
+#[derive(Debug)]
+struct Simulated {
+    name: String,
+    world: Arc<World>,
+    key: ResourceId,
+}
+
+#[async_trait]
+impl Source for Simulated {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure> {
+        self.world.list(&cx.owner.slug()).await
+    }
+
+    fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
+        let source = Source::name(self);
+        Some(Arc::new(Object::revived(found, source, &self.world)))
+    }
+}
+
+#[async_trait]
+impl Provider for Simulated {
+    fn expand(&self, machine: &desired::Machine) -> Result<Expansion, Vec<Note>> {
+        let id = ResourceId::new(MACHINE, &machine.name);
+        let object = Object::machine(id.clone(), &self.key, desired_attributes(machine), &self.name, &self.world);
+        Ok(Expansion { resources: vec![Arc::new(object)], machine: id })
+    }
+
+    async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure> {
+        let state = if matches!(power, Power::Start | Power::Restart) { "running" } else { "stopped" };
+        let id = ResourceId::new(MACHINE, machine);
+        self.world.merge(&cx.owner.slug(), &id, &Attributes::from([("power".to_owned(), json!(state))])).await
+    }
+
+    fn stand_in(&self, real: &Arc<dyn Resource>) -> Option<Arc<dyn Resource>> {
+        Some(Arc::new(Object::standing_in(Arc::clone(real), &self.name, &self.world)))
+    }
+}
+
+fn desired_attributes(machine: &desired::Machine) -> Attributes {
+    let disks: Attributes =
+        machine.resources.disks.iter().map(|(name, disk)| (name.to_string(), json!(disk.size))).collect();
+    let image = match &machine.image {
+        desired::Image::Catalogue(name) => name.clone(),
+        desired::Image::Path(path) => path.display().to_string(),
+        desired::Image::Url { url, digest } => format!("{url} {digest}"),
+        desired::Image::Build(build) => format!("build {} {}", build.release, build.packages.join(" ")),
+    };
+    crate::attributes! {
+        "image": image,
+        "ram": machine.resources.ram,
+        "cpus": machine.resources.cpus,
+        "disks": disks,
+        "address": machine.address.to_string(),
+        "power": "running",
+    }
+}

@@ -1,0 +1,173 @@
+//! The file behind the simulated world. Losing it to a power cut loses a simulation, so it does not wait for the disk.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::weather::{Fate, Weather, storm};
+use crate::id::ResourceId;
+use crate::resource::{Failure, Found, Link, Parent};
+use crate::value::Attributes;
+
+const SCHEMA: &str = "
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA busy_timeout = 10000;
+    CREATE TABLE IF NOT EXISTS objects (id TEXT NOT NULL, kind TEXT NOT NULL, owner TEXT NOT NULL,
+        attributes TEXT NOT NULL, PRIMARY KEY (owner, id)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS inside (owner TEXT NOT NULL, parent TEXT NOT NULL, id TEXT NOT NULL,
+        PRIMARY KEY (owner, parent, id)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS born (owner TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (owner, id)) WITHOUT ROWID;";
+
+/// Takes an object and everything inside it.
+const REMOVE: &str = "
+    WITH RECURSIVE gone(id) AS (SELECT ?2 UNION SELECT inside.id FROM inside JOIN gone ON inside.parent = gone.id
+        WHERE inside.owner = ?1)
+    DELETE FROM objects WHERE owner = ?1 AND id IN (SELECT id FROM gone)";
+
+#[derive(Debug)]
+pub(super) struct World {
+    path: PathBuf,
+    weather: Weather,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl World {
+    /// Nothing is opened before the first call.
+    pub(super) fn new(path: PathBuf, weather: Weather) -> Self {
+        Self { path, weather, connection: Mutex::new(None) }
+    }
+
+    pub(super) async fn list(&self, owner: &str) -> Result<Vec<Found>, Failure> {
+        let lag = i64::try_from(self.weather.list_lag.as_millis()).unwrap_or(i64::MAX);
+        self.call(false, |db| {
+            let text = "SELECT id, attributes FROM objects WHERE owner = ?1 AND (?2 = 0 OR NOT EXISTS
+                (SELECT 1 FROM born WHERE born.owner = ?1 AND born.id = objects.id AND born.at > ?3))";
+            let mut statement = db.prepare_cached(text)?;
+            let mut rows = statement.query(params![owner, lag, now() - lag])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let Some(id) = ResourceId::parse(row.get_ref(0)?.as_str()?) else { continue };
+                found.push(Found { id, attributes: parse(row.get_ref(1)?.as_str()?)? });
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    pub(super) async fn get(&self, owner: &str, id: &ResourceId) -> Result<Option<Attributes>, Failure> {
+        self.call(false, |db| attributes(db, owner, id)).await
+    }
+
+    pub(super) async fn put(
+        &self,
+        owner: &str,
+        id: &ResourceId,
+        wanted: Attributes,
+        parents: &[Parent],
+    ) -> Result<Attributes, Failure> {
+        self.call(true, |db| {
+            let body = serde_json::to_string(&wanted).expect("JSON values");
+            db.prepare_cached("INSERT OR REPLACE INTO objects (id, kind, owner, attributes) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![id.as_str(), id.kind(), owner, body])?;
+            for parent in parents.iter().filter(|parent| parent.link == Link::Within) {
+                db.prepare_cached("INSERT OR IGNORE INTO inside (owner, parent, id) VALUES (?1, ?2, ?3)")?
+                    .execute(params![owner, parent.id.as_str(), id.as_str()])?;
+            }
+            if !self.weather.list_lag.is_zero() {
+                db.prepare_cached("INSERT OR IGNORE INTO born (owner, id, at) VALUES (?1, ?2, ?3)")?
+                    .execute(params![owner, id.as_str(), now()])?;
+            }
+            Ok(wanted.clone())
+        })
+        .await
+    }
+
+    /// Sets some attributes of an object that is there.
+    pub(super) async fn merge(&self, owner: &str, id: &ResourceId, some: &Attributes) -> Result<(), Failure> {
+        let there = self
+            .call(true, |db| {
+                let Some(mut all) = attributes(db, owner, id)? else { return Ok(false) };
+                all.extend(some.clone());
+                let body = serde_json::to_string(&all).expect("JSON values");
+                db.execute(
+                    "UPDATE objects SET attributes = ?3 WHERE owner = ?1 AND id = ?2",
+                    params![owner, id.as_str(), body],
+                )?;
+                Ok(true)
+            })
+            .await?;
+        if there { Ok(()) } else { Err(Failure::new(format!("{id} does not exist"))) }
+    }
+
+    pub(super) async fn remove(&self, owner: &str, id: &ResourceId) -> Result<(), Failure> {
+        self.call(true, |db| {
+            db.prepare_cached(REMOVE)?.execute(params![owner, id.as_str()])?;
+            db.prepare_cached("DELETE FROM born WHERE owner = ?1 AND id = ?2")?.execute(params![owner, id.as_str()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// One call across the simulated network, in one transaction.
+    async fn call<T>(
+        &self,
+        writes: bool,
+        mut act: impl FnMut(&Connection) -> rusqlite::Result<T> + Send,
+    ) -> Result<T, Failure> {
+        let fate = self.weather.pass().await?;
+        if fate == Fate::FailsBefore {
+            return Err(storm());
+        }
+        let result = self.act(writes, &mut act).map_err(|why| {
+            Failure::new(format!("the world in {} cannot be used: {why}", self.path.display()))
+                .hint("delete the file to begin with an empty world")
+        })?;
+        if fate == Fate::FailsAfter { Err(storm()) } else { Ok(result) }
+    }
+
+    fn act<T>(
+        &self,
+        writes: bool,
+        act: &mut impl FnMut(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Box<dyn std::error::Error>> {
+        let mut guard = self.connection.lock().expect("no holder panics");
+        let db = match guard.as_mut() {
+            Some(db) => db,
+            None => guard.insert(self.open()?),
+        };
+        if !writes {
+            return Ok(act(db)?);
+        }
+        let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let result = act(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    fn open(&self) -> Result<Connection, Box<dyn std::error::Error>> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let connection = Connection::open(&self.path)?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(connection)
+    }
+}
+
+fn attributes(db: &Connection, owner: &str, id: &ResourceId) -> rusqlite::Result<Option<Attributes>> {
+    db.prepare_cached("SELECT attributes FROM objects WHERE owner = ?1 AND id = ?2")?
+        .query_row(params![owner, id.as_str()], |row| parse(row.get_ref(0)?.as_str()?))
+        .optional()
+}
+
+fn parse(text: &str) -> rusqlite::Result<Attributes> {
+    serde_json::from_str(text)
+        .map_err(|why| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(why)))
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as i64)
+}

@@ -1,0 +1,49 @@
+//! One writer per project. The operating system drops the lock with its holder, so a dead one never has to be forced.
+
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+use super::Error;
+
+/// Who holds the lock, as the holder wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder(pub String);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "its holder left no name" } else { &self.0 })
+    }
+}
+
+/// Held until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock at `path`, leaving `holder` for others to read; [`Error::Locked`] when someone has it.
+    pub fn take(path: &Path, holder: &Holder) -> Result<Self, Error> {
+        let failed = |why: std::io::Error| Error::Lock { path: path.display().to_string(), why: why.to_string() };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text).map_err(failed)?;
+                return Err(Error::Locked(Holder(text.trim().to_owned())));
+            }
+            Err(TryLockError::Error(why)) => return Err(failed(why)),
+        }
+        file.set_len(0).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        writeln!(file, "{holder}").map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
