@@ -12,6 +12,7 @@ pub mod desired;
 pub mod graph;
 pub mod observe;
 pub mod plan;
+pub mod report;
 pub mod resource;
 pub mod store;
 pub mod transport;

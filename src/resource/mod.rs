@@ -116,6 +116,11 @@ pub trait Resource: Debug + Send + Sync {
         Disruption::Replace
     }
 
+    /// Whether other projects use the same thing: then it is made here when missing and never deleted.
+    fn shared(&self) -> bool {
+        false
+    }
+
     /// The source whose one listing covers this kind; `None` when it must be read by itself.
     fn listed_by(&self) -> Option<&dyn Source> {
         None

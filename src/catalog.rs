@@ -1,0 +1,131 @@
+//! From what is desired to resources: the list of expansions, in order.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::desired::{Desired, Machine};
+use crate::dirs::Dirs;
+use crate::host::{self, Hosts};
+use crate::id::{Name, ResourceId};
+use crate::keyring;
+use crate::note::{Note, suggestion};
+use crate::provider::{DRIVERS, Driver, Provider, Site, setting};
+use crate::resource::{Resource, Source};
+
+/// Everything a project is made of, ready to be linked.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    pub resources: Vec<Arc<dyn Resource>>,
+    /// Where orphans are looked for.
+    pub sources: Vec<Arc<dyn Source>>,
+    pub providers: BTreeMap<Name, Arc<dyn Provider>>,
+    /// The resource that stands for each running machine.
+    pub machines: BTreeMap<Name, ResourceId>,
+    pub hosts: Arc<Hosts>,
+}
+
+impl Catalog {
+    /// Drops what was remembered of machines, so that the next look asks them.
+    pub fn refresh(&self) {
+        self.hosts.refresh();
+    }
+}
+
+/// Opens the providers and expands every machine with what runs on it. All findings are reported, not the first.
+pub fn expand(desired: &Desired, dirs: &Dirs) -> Result<(Catalog, Vec<Note>), Vec<Note>> {
+    let key = keyring::id(&desired.owner);
+    let mut notes = Vec::new();
+    let providers = open_providers(desired, dirs, &key, &mut notes);
+    if crate::note::has_errors(&notes) {
+        return Err(notes);
+    }
+    let hosts = Arc::new(Hosts::new(&desired.owner, dirs));
+    let mut catalog = Catalog {
+        resources: vec![keyring::resource(&desired.owner, dirs)],
+        sources: providers.values().map(|provider| Arc::clone(provider) as Arc<dyn Source>).collect(),
+        providers,
+        machines: BTreeMap::new(),
+        hosts,
+    };
+    let peers = desired.machines.values().map(|machine| (machine.name.clone(), machine.address)).collect();
+    for machine in desired.machines.values() {
+        expand_machine(desired, machine, &peers, &mut catalog, &mut notes);
+    }
+    keep_first(&mut catalog.resources);
+    if crate::note::has_errors(&notes) { Err(notes) } else { Ok((catalog, notes)) }
+}
+
+fn open_providers(
+    desired: &Desired,
+    dirs: &Dirs,
+    key: &ResourceId,
+    notes: &mut Vec<Note>,
+) -> BTreeMap<Name, Arc<dyn Provider>> {
+    let drivers: HashMap<&str, &Driver> = DRIVERS.iter().map(|driver| (driver.name, driver)).collect();
+    let mut providers = BTreeMap::new();
+    for provider in desired.providers.values() {
+        let Some(driver) = drivers.get(provider.driver.as_str()) else {
+            let known = suggestion(&provider.driver, DRIVERS.iter().map(|driver| driver.name));
+            let message = format!("there is no driver `{}`", provider.driver);
+            notes.push(Note::error(provider.at.join("driver"), message).hint(known));
+            continue;
+        };
+        let before = notes.len();
+        check_settings(driver, provider, notes);
+        if notes.len() > before {
+            continue;
+        }
+        match (driver.open)(&Site { owner: &desired.owner, dirs, provider, key }) {
+            Ok(opened) => _ = providers.insert(provider.name.clone(), opened),
+            Err(more) => notes.extend(more),
+        }
+    }
+    providers
+}
+
+fn check_settings(driver: &Driver, provider: &crate::desired::Provider, notes: &mut Vec<Note>) {
+    for (name, value) in &provider.settings {
+        let path = provider.at.join(name);
+        let Some(known) = driver.settings.iter().find(|setting| setting.name == name) else {
+            let message = format!("the driver `{}` has no setting `{name}`", driver.name);
+            let hint = suggestion(name, driver.settings.iter().map(|setting| setting.name));
+            notes.push(Note::error(path, message).at_key().hint(hint));
+            continue;
+        };
+        if let Err(expected) = setting::check(known.kind, value) {
+            notes.push(Note::error(path, format!("`{name}` takes {expected}")).hint(known.doc));
+        }
+    }
+    for needed in driver.settings.iter().filter(|setting| setting.default.is_none()) {
+        if !provider.settings.contains_key(needed.name) {
+            let message = format!("the driver `{}` needs the setting `{}`", driver.name, needed.name);
+            notes.push(Note::error(provider.at.clone(), message).hint(needed.doc));
+        }
+    }
+}
+
+fn expand_machine(
+    desired: &Desired,
+    machine: &Machine,
+    peers: &BTreeMap<Name, std::net::Ipv4Addr>,
+    catalog: &mut Catalog,
+    notes: &mut Vec<Note>,
+) {
+    let Some(provider) = catalog.providers.get(&machine.provider).cloned() else { return };
+    let expansion = match provider.expand(machine) {
+        Ok(expansion) => expansion,
+        Err(more) => return notes.extend(more),
+    };
+    let projects: Vec<_> = desired.compose.values().filter(|project| project.on.contains(&machine.name)).collect();
+    let (inside, more) = host::expand(machine, &expansion.machine, &projects, peers, &catalog.hosts);
+    notes.extend(more);
+    catalog.resources.extend(expansion.resources);
+    catalog.resources.extend(inside.into_iter().map(|real| provider.stand_in(&real).unwrap_or(real)));
+    catalog.machines.insert(machine.name.clone(), expansion.machine);
+}
+
+/// What several machines share is expanded by each of them.
+fn keep_first(resources: &mut Vec<Arc<dyn Resource>>) {
+    let mut seen = HashSet::new();
+    resources.retain(|resource| seen.insert(resource.id().clone()));
+}

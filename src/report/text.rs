@@ -1,0 +1,45 @@
+//! Small texts: counts, durations, values on one line.
+
+use std::time::Duration;
+
+use crate::value::Value;
+
+/// `1 machine`, `2 machines`.
+pub(super) fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("{n} {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// `0.4s`, `12s`, `3m05s`.
+pub(super) fn elapsed(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{:.1}s", time.as_secs_f64()),
+        10..60 => format!("{seconds}s"),
+        _ => format!("{}m{:02}s", seconds / 60, seconds % 60),
+    }
+}
+
+/// A value on one line; bytes of memory and disk in units people use.
+pub(super) fn value(name: &str, value: Option<&Value>) -> String {
+    match value {
+        None => "(none)".to_owned(),
+        Some(Value::Number(number)) if name == "ram" || name.starts_with("disks") || name == "size" => {
+            number.as_u64().map_or_else(|| number.to_string(), bytes)
+        }
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// `2 GiB`, `512 MiB`; bytes when it is no round number of either.
+pub(super) fn bytes(n: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    const GIB: u64 = 1 << 30;
+    if n >= GIB && n.is_multiple_of(GIB / 4) {
+        format!("{} GiB", n as f64 / GIB as f64)
+    } else if n >= MIB && n.is_multiple_of(MIB) {
+        format!("{} MiB", n / MIB)
+    } else {
+        format!("{n} bytes")
+    }
+}
