@@ -8,11 +8,14 @@ pub use serde_json::{Value, json};
 /// A resource's attributes by name. Ordered, so that output has one order.
 pub type Attributes = BTreeMap<String, Value>;
 
-/// Makes [`Attributes`] from `name: value` pairs; a value is anything `serde_json::json!` takes.
+/// Makes [`Attributes`] the way `serde_json::json!` makes an object.
 #[macro_export]
 macro_rules! attributes {
-    ($($name:literal : $value:expr),* $(,)?) => {
-        $crate::value::Attributes::from([$(($name.to_owned(), $crate::value::json!($value))),*])
+    ($($body:tt)*) => {
+        match $crate::value::json!({ $($body)* }) {
+            $crate::value::Value::Object(map) => map.into_iter().collect::<$crate::value::Attributes>(),
+            _ => $crate::value::Attributes::new(),
+        }
     };
 }
 

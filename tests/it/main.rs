@@ -1,1 +1,10 @@
-fn main() {}
+//! The tests, in reading order: from words to whole runs.
+
+#![allow(unreachable_pub, reason = "what tests share is public to tests")]
+
+mod support;
+
+mod graph;
+mod plan;
+mod queue;
+mod store;

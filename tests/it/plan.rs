@@ -1,0 +1,169 @@
+//! Plans, printed as users see them.
+
+use insta::assert_snapshot;
+use libmachine::attributes;
+
+use crate::support::thing::{Scene, thing};
+
+#[test]
+fn what_is_as_desired_needs_no_step() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"cpus": 2}))
+        .seen("vm/web", attributes! {"cpus": 2, "address": "10.0.0.1"});
+    assert_snapshot!(scene.printed(), @"No changes: 1 resource is as the Machinefile asks.");
+}
+
+#[test]
+fn what_is_absent_is_created_parents_first() {
+    let scene = Scene::default()
+        .wanted(thing("engine/web", attributes! {}).within("vm/web"))
+        .wanted(thing("vm/web", attributes! {"cpus": 2}));
+    assert_snapshot!(scene.printed(), @r"
+      + vm/web     create  new
+      + engine/web create  new
+
+    Plan: 2 to create, 0 to change, 0 to replace, 0 to delete; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn an_edit_names_the_values_and_what_it_disturbs() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"cpus": 4, "name": "web"}))
+        .seen("vm/web", attributes! {"cpus": 2, "name": "web"})
+        .recorded("vm/web", attributes! {"cpus": 2, "name": "web"});
+    assert_snapshot!(scene.printed(), @r"
+      ~ vm/web update  changed in the Machinefile · restarts the machine
+            cpus  2 → 4
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn what_others_changed_is_told_from_what_the_file_changed() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"power": "running"}))
+        .seen("vm/web", attributes! {"power": "stopped"})
+        .recorded("vm/web", attributes! {"power": "running"});
+    assert_snapshot!(scene.printed(), @r"
+      ~ vm/web update  changed without us
+            power  stopped → running
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn a_key_taken_out_of_a_map_is_a_change_to_nothing() {
+    let scene = Scene::default()
+        .wanted(thing("daemon/web", attributes! {"options": {"debug": true}}))
+        .seen("daemon/web", attributes! {"options": {"debug": true, "dns": ["9.9.9.9"]}});
+    assert_snapshot!(scene.printed(), @r#"
+      ~ daemon/web update  changed in the Machinefile
+            options.dns  ["9.9.9.9"] → (none)
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete; 0 resources unchanged.
+    "#);
+}
+
+#[test]
+fn a_replacement_takes_along_what_is_built_upon_it_and_what_lives_inside() {
+    let scene = Scene::default()
+        .wanted(thing("disk/web", attributes! {"image": "debian-13"}))
+        .seen("disk/web", attributes! {"image": "debian-12"})
+        .wanted(thing("vm/web", attributes! {}).uses("disk/web"))
+        .seen("vm/web", attributes! {})
+        .wanted(thing("engine/web", attributes! {}).within("vm/web"))
+        .seen("engine/web", attributes! {})
+        .wanted(thing("note/web", attributes! {}).after("vm/web"))
+        .seen("note/web", attributes! {});
+    assert_snapshot!(scene.printed(), @r"
+    -/+ disk/web   replace changed in the Machinefile
+            image  debian-12 → debian-13
+    -/+ vm/web     replace disk/web is made anew
+      + engine/web create  vm/web is made anew
+
+    These lose data for good:
+        disk/web (replace)
+
+    Plan: 1 to create, 0 to change, 2 to replace, 0 to delete; 1 resource unchanged.
+    ");
+}
+
+#[test]
+fn what_left_the_file_is_deleted_children_first_and_what_lives_inside_goes_along() {
+    let scene = Scene::default()
+        .orphan(thing("disk/web", attributes! {}))
+        .orphan(thing("vm/web", attributes! {}).uses("disk/web"))
+        .orphan(thing("engine/web", attributes! {}).within("vm/web"));
+    assert_snapshot!(scene.printed(), @r"
+      - vm/web   delete  no longer in the Machinefile
+      - disk/web delete  no longer in the Machinefile
+
+    Plan: 0 to create, 0 to change, 0 to replace, 2 to delete; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn what_cannot_be_read_is_blocked_and_never_created() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {}))
+        .unreadable("vm/web", "the provider does not answer")
+        .wanted(thing("engine/web", attributes! {}).within("vm/web"))
+        .unreadable("engine/web", "the provider does not answer");
+    assert_snapshot!(scene.printed(), @r"
+      ! vm/web blocked: the provider does not answer
+      ! engine/web blocked: vm/web comes first and is blocked
+
+    Plan: 0 to create, 0 to change, 0 to replace, 0 to delete, 2 blocked; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn what_hides_behind_a_stopped_machine_is_seen_in_the_next_round() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"power": "running"}))
+        .seen("vm/web", attributes! {"power": "stopped"})
+        .wanted(thing("engine/web", attributes! {}).within("vm/web"))
+        .unreadable("engine/web", "web is stopped");
+    assert_snapshot!(scene.printed(), @r"
+      ~ vm/web update  changed in the Machinefile
+            power  stopped → running
+      ? engine/web seen once vm/web is done
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete, 1 to be seen; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn a_refused_change_blocks_with_the_reason() {
+    let scene = Scene::default()
+        .wanted(thing("disk/web", attributes! {"size": 1_073_741_824_u64}))
+        .seen("disk/web", attributes! {"size": 2_147_483_648_u64});
+    assert_snapshot!(scene.printed(), @r"
+      ! disk/web blocked: it cannot shrink
+
+    Plan: 0 to create, 0 to change, 0 to replace, 0 to delete, 1 blocked; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn a_create_that_was_cut_off_is_completed_even_when_it_looks_whole() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {}))
+        .seen("vm/web", attributes! {})
+        .cut_off_while_creating("vm/web");
+    assert_snapshot!(scene.printed(), @r"
+      + vm/web create  an earlier run was cut off here
+
+    Plan: 1 to create, 0 to change, 0 to replace, 0 to delete; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn records_of_what_is_gone_and_unwanted_are_forgotten_without_a_step() {
+    let scene = Scene::default().recorded("vm/old", attributes! {});
+    assert_eq!(scene.plan().forgotten.len(), 1);
+    assert_snapshot!(scene.printed(), @"No changes: 0 resources are as the Machinefile asks.");
+}

@@ -1,0 +1,154 @@
+//! A resource made of what a test says about it, for tests of graphs and plans.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use libmachine::graph::{self, Graph};
+use libmachine::id::ResourceId;
+use libmachine::observe::Observed;
+use libmachine::plan::{Plan, plan};
+use libmachine::report::{Detail, Style, plan as print};
+use libmachine::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use libmachine::store::{Intent, Record, Recorded};
+use libmachine::value::Attributes;
+
+/// Changes to `image` replace and lose data, to `size` downwards are refused, to `cpus` reboot, to others do nothing.
+#[derive(Clone, Debug)]
+pub struct Thing {
+    id: ResourceId,
+    parents: Vec<Parent>,
+    desired: Attributes,
+}
+
+pub fn id(text: &str) -> ResourceId {
+    ResourceId::parse(text).expect("kind/name")
+}
+
+pub fn thing(name: &str, desired: Attributes) -> Thing {
+    Thing { id: id(name), parents: Vec::new(), desired }
+}
+
+impl Thing {
+    pub fn within(mut self, parent: &str) -> Self {
+        self.parents.push(Parent::within(id(parent)));
+        self
+    }
+
+    pub fn uses(mut self, parent: &str) -> Self {
+        self.parents.push(Parent::uses(id(parent)));
+        self
+    }
+
+    pub fn after(mut self, parent: &str) -> Self {
+        self.parents.push(Parent::after(id(parent)));
+        self
+    }
+
+    pub fn handle(&self) -> Arc<dyn Resource> {
+        Arc::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl Resource for Thing {
+    fn id(&self) -> &ResourceId {
+        &self.id
+    }
+
+    fn parents(&self) -> &[Parent] {
+        &self.parents
+    }
+
+    fn desired(&self) -> &Attributes {
+        &self.desired
+    }
+
+    fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
+        match change.path.to_string().as_str() {
+            "image" => Impact::Replace(Disruption::DataLoss),
+            "cpus" => Impact::InPlace(Disruption::Reboot, Some("restarts the machine".to_owned())),
+            "size" if number(change.after.as_ref()) < number(change.before.as_ref()) => {
+                Impact::Refused("it cannot shrink".to_owned())
+            }
+            _ => Impact::InPlace(Disruption::None, None),
+        }
+    }
+
+    async fn read(&self, _cx: &Context) -> Observation {
+        Observation::Absent
+    }
+
+    async fn create(&self, _cx: &Context) -> Result<Attributes, Failure> {
+        Ok(self.desired.clone())
+    }
+
+    async fn update(&self, _cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
+        Ok(self.desired.clone())
+    }
+
+    async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn number(value: Option<&libmachine::value::Value>) -> Option<u64> {
+    value?.as_u64()
+}
+
+/// What a plan is made from, as a test says it.
+#[derive(Default)]
+pub struct Scene {
+    desired: Vec<Arc<dyn Resource>>,
+    orphans: Vec<Arc<dyn Resource>>,
+    observed: Observed,
+    recorded: Recorded,
+}
+
+impl Scene {
+    pub fn wanted(mut self, thing: Thing) -> Self {
+        self.desired.push(thing.handle());
+        self
+    }
+
+    pub fn orphan(mut self, thing: Thing) -> Self {
+        self.observed.set(thing.id.clone(), Observation::Present(Attributes::new()));
+        self.orphans.push(thing.handle());
+        self
+    }
+
+    /// The thing is there, as described.
+    pub fn seen(mut self, name: &str, attributes: Attributes) -> Self {
+        self.observed.set(id(name), Observation::Present(attributes));
+        self
+    }
+
+    pub fn unreadable(mut self, name: &str, why: &str) -> Self {
+        self.observed.set(id(name), Observation::Unreadable(why.to_owned()));
+        self
+    }
+
+    pub fn recorded(mut self, name: &str, attributes: Attributes) -> Self {
+        let record = Record { attributes, parents: Vec::new(), token: "t".to_owned() };
+        self.recorded.records.insert(id(name), record);
+        self
+    }
+
+    pub fn cut_off_while_creating(mut self, name: &str) -> Self {
+        let intent = Intent { operation: "create".to_owned(), token: "t".to_owned() };
+        self.recorded.intents.insert(id(name), intent);
+        self
+    }
+
+    pub fn graph(&self) -> Graph {
+        graph::build(self.desired.clone(), self.orphans.clone()).expect("a graph")
+    }
+
+    pub fn plan(&self) -> Plan {
+        plan(&self.graph(), &self.observed, &self.recorded)
+    }
+
+    /// The plan as users see it.
+    pub fn printed(&self) -> String {
+        print(&self.plan(), Detail::Changes, Style::PLAIN)
+    }
+}
