@@ -1,0 +1,220 @@
+//! What can be typed. The doc comments are the manual.
+
+use std::path::PathBuf;
+
+use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
+
+/// Machines, Docker Engines and compose projects from one checked-in Machinefile.
+///
+/// Exit status: 0 done or nothing to do, 1 failed, 2 changes pending (with --detailed-exitcode), 64 wrong usage,
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "machine", version, max_term_width = 100, propagate_version = false)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Global {
+    /// The Machinefile; may be repeated, later ones win; `-` is standard input
+    ///
+    /// Without it, Machinefile, Machinefile.yaml, Machinefile.yml or Machinefile.toml in this folder or a parent.
+    #[arg(short, long = "file", global = true, env = "MACHINE_FILE", value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Overrides the project's name
+    #[arg(short, long, global = true, env = "MACHINE_PROJECT_NAME", value_name = "NAME")]
+    pub(super) project_name: Option<String>,
+    /// How progress is shown
+    #[arg(long, global = true, env = "MACHINE_PROGRESS", default_value = "auto")]
+    pub(super) progress: Progress,
+    /// When to colour; NO_COLOR and TERM=dumb count too
+    #[arg(long, global = true, env = "MACHINE_COLOR", default_value = "auto")]
+    pub(super) color: Color,
+    /// How many operations run at once
+    #[arg(long, global = true, env = "MACHINE_PARALLEL", default_value_t = 16, value_name = "N")]
+    pub(super) parallel: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Progress {
+    /// `tty` on a terminal, `plain` elsewhere
+    Auto,
+    /// A redrawn line per running resource
+    Tty,
+    /// One line per change of state
+    Plain,
+    /// One JSON object per line
+    Json,
+    /// Failures only
+    Quiet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Write a commented Machinefile to start from
+    Init(Init),
+    /// Check the Machinefile without contacting anything
+    Validate,
+    /// Show what would change, why, and what it disturbs
+    Plan(Plan),
+    /// Make it so
+    #[command(alias = "apply")]
+    Up(Up),
+    /// Delete everything of this project
+    #[command(alias = "down")]
+    Destroy(Destroy),
+    /// List the machines
+    #[command(name = "ls", alias = "list")]
+    List(List),
+    /// Show how every resource is
+    Status(Status),
+    /// Open a shell on a machine, or run a command there
+    Ssh(Ssh),
+    /// Start machines
+    Start(Names),
+    /// Stop machines: ask the guest, then take the power away
+    Stop(Names),
+    /// Take machines' power away
+    Kill(Names),
+    /// Stop and start machines
+    Restart(Names),
+    /// Print the resources and how they hang together
+    Graph(Graph),
+    /// Print the Machinefile's JSON Schema
+    Schema,
+    /// Print the version
+    Version(Version),
+    /// The segment between a project's virtual machines; started by `up`
+    #[command(hide = true)]
+    QemuSwitch(Switch),
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Init {
+    /// The project's name; this folder's without it
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Where to write it
+    #[arg(default_value = "Machinefile.yaml")]
+    pub(super) path: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Plan {
+    #[arg(short, long, default_value = "text", env = "MACHINE_OUTPUT")]
+    pub(super) output: Output,
+    /// Show the values of new things too
+    #[arg(long, env = "MACHINE_LONG")]
+    pub(super) long: bool,
+    /// Exit with 2 when there is something to do
+    #[arg(long, env = "MACHINE_DETAILED_EXITCODE")]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Up {
+    /// Do not ask, except for what loses data
+    #[arg(short, long, env = "MACHINE_YES")]
+    pub(super) yes: bool,
+    /// Stop after the plan
+    #[arg(long, env = "MACHINE_DRY_RUN")]
+    pub(super) dry_run: bool,
+    /// Let this machine or resource be replaced; may be repeated
+    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_REPLACE", value_delimiter = ',')]
+    pub(super) allow_replace: Vec<String>,
+    /// Let this machine or resource be deleted; may be repeated
+    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
+    pub(super) allow_destroy: Vec<String>,
+    /// Exit with 2 when `--dry-run` finds something to do
+    #[arg(long, env = "MACHINE_DETAILED_EXITCODE")]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Destroy {
+    /// Do not ask
+    #[arg(short, long, env = "MACHINE_YES")]
+    pub(super) yes: bool,
+    /// Stop after the plan
+    #[arg(long, env = "MACHINE_DRY_RUN")]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Listing {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct List {
+    #[arg(short, long, default_value = "table", env = "MACHINE_OUTPUT")]
+    pub(super) output: Listing,
+    /// Names only
+    #[arg(short, long, env = "MACHINE_QUIET")]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Status {
+    #[arg(short, long, default_value = "table", env = "MACHINE_OUTPUT")]
+    pub(super) output: Listing,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Ssh {
+    /// The machine
+    pub(super) name: String,
+    /// The command and its arguments; a shell without
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) command: Vec<String>,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Names {
+    /// The machines; a counted machine's name means all its members
+    #[arg(required = true)]
+    pub(super) names: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    Tree,
+    Dot,
+    Mermaid,
+    Json,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Graph {
+    #[arg(long, short = 'o', default_value = "tree", env = "MACHINE_OUTPUT")]
+    pub(super) format: GraphFormat,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Version {
+    #[arg(short, long, default_value = "text", env = "MACHINE_OUTPUT")]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Switch {
+    #[arg(long)]
+    pub(super) dir: PathBuf,
+}

@@ -1,0 +1,28 @@
+//! `machine destroy`.
+
+use super::args::{Destroy, Global};
+use super::error::Error;
+use super::exit_code::Exit;
+use super::project::Project;
+use super::{prompt, terminal, up};
+use crate::reconcile::Goal;
+
+pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> {
+    let project = Project::load(global)?;
+    if verb.dry_run {
+        return up::dry_run(global, &project, Goal::Destroy, false).await;
+    }
+    if !verb.yes && !terminal::can_ask() {
+        return Err(Error::failed("there is nobody to ask for consent")
+            .hint("run with -y (or MACHINE_YES=true) to delete everything of this project"));
+    }
+    let name = project.owner().project.clone();
+    let exit = up::carry_out(global, &project, Goal::Destroy, |_, _| {
+        verb.yes || prompt::typed(&format!("This deletes all of it. Type the project's name ({name}): "), name.as_str())
+    })
+    .await?;
+    if exit == Exit::Done {
+        project.remove_state();
+    }
+    Ok(exit)
+}

@@ -1,0 +1,69 @@
+//! What stops a command, and how it is told.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::args::Global;
+use super::exit_code::Exit;
+use super::terminal;
+
+/// An error with everything its reader needs.
+#[derive(Debug)]
+pub(super) struct Error {
+    /// One fragment, or whole rendered diagnostics.
+    text: String,
+    rendered: bool,
+    hint: Option<String>,
+    exit: Exit,
+}
+
+impl Error {
+    pub(super) fn failed(text: impl Into<String>) -> Self {
+        Self { text: text.into(), rendered: false, hint: None, exit: Exit::Failed }
+    }
+
+    /// The command was typed wrongly.
+    pub(super) fn usage(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, ..Self::failed(text) }
+    }
+
+    /// Diagnostics that were drawn with their places.
+    pub(super) fn drawn(text: impl Into<String>) -> Self {
+        Self { rendered: true, ..Self::failed(text) }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Tells it on standard error. A closed one changes nothing.
+    pub(super) fn tell(&self, global: &Global) -> ExitCode {
+        let style = terminal::style(global, terminal::Stream::Error);
+        let mut stderr = std::io::stderr().lock();
+        if self.rendered {
+            _ = write!(stderr, "{}", self.text);
+        } else {
+            _ = writeln!(stderr, "{} {}", style.bad("error:"), self.text);
+        }
+        if let Some(hint) = &self.hint {
+            _ = writeln!(stderr, "hint: {hint}");
+        }
+        self.exit.into()
+    }
+}
+
+impl From<crate::reconcile::Error> for Error {
+    fn from(error: crate::reconcile::Error) -> Self {
+        match error {
+            crate::reconcile::Error::Store(error) => error.into(),
+            crate::reconcile::Error::Graph(_) => Self::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<crate::store::Error> for Error {
+    fn from(error: crate::store::Error) -> Self {
+        let hint = error.hint();
+        Self { hint, ..Self::failed(error.to_string()) }
+    }
+}

@@ -1,0 +1,73 @@
+//! The command line: arguments in, exit code out. Thin callers of `reconcile`.
+
+mod args;
+mod destroy;
+mod error;
+mod exit_code;
+mod graph;
+mod init;
+mod interrupt;
+mod list;
+mod plan;
+mod power;
+mod project;
+mod prompt;
+mod schema;
+mod ssh;
+mod status;
+mod switch;
+mod terminal;
+mod up;
+mod validate;
+mod version;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Verb};
+use error::Error;
+use exit_code::Exit;
+
+/// Runs one command. Everything it has to say is said when it returns.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(refusal) => {
+            _ = refusal.print();
+            return if refusal.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return Error::failed(format!("cannot start: {why}")).tell(&args.global),
+    };
+    match runtime.block_on(dispatch(&args)) {
+        Ok(exit) => exit.into(),
+        Err(error) => error.tell(&args.global),
+    }
+}
+
+async fn dispatch(args: &Args) -> Result<Exit, Error> {
+    let global = &args.global;
+    match &args.verb {
+        Verb::Init(verb) => init::run(verb),
+        Verb::Validate => validate::run(global),
+        Verb::Plan(verb) => plan::run(global, verb).await,
+        Verb::Up(verb) => up::run(global, verb).await,
+        Verb::Destroy(verb) => destroy::run(global, verb).await,
+        Verb::List(verb) => list::run(global, verb).await,
+        Verb::Status(verb) => status::run(global, verb).await,
+        Verb::Ssh(verb) => ssh::run(global, verb).await,
+        Verb::Start(names) => power::run(global, names, crate::provider::Power::Start).await,
+        Verb::Stop(names) => power::run(global, names, crate::provider::Power::Stop).await,
+        Verb::Kill(names) => power::run(global, names, crate::provider::Power::Kill).await,
+        Verb::Restart(names) => power::run(global, names, crate::provider::Power::Restart).await,
+        Verb::Graph(verb) => graph::run(global, verb),
+        Verb::Schema => schema::run(),
+        Verb::Version(verb) => version::run(verb),
+        Verb::QemuSwitch(verb) => switch::run(verb).await,
+    }
+}

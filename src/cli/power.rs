@@ -1,0 +1,45 @@
+//! `machine start`, `stop`, `kill` and `restart`: what a plan does not do, since they go against the Machinefile.
+
+use futures_util::future::join_all;
+
+use super::args::{Global, Names};
+use super::error::Error;
+use super::exit_code::Exit;
+use super::project::{Project, tell};
+use crate::provider::Power;
+
+pub(super) async fn run(global: &Global, verb: &Names, power: Power) -> Result<Exit, Error> {
+    let project = Project::load(global)?;
+    let names = project.machines_named(&verb.names)?;
+    let _lock = project.lock()?;
+    let cx = project.context(super::interrupt::token());
+    let results = join_all(names.iter().map(|name| {
+        let machine = &project.desired.machines[name];
+        let provider = &project.catalog.providers[&machine.provider];
+        provider.power(name, power, &cx)
+    }))
+    .await;
+    let mut exit = Exit::Done;
+    for (name, result) in names.iter().zip(results) {
+        match result {
+            Ok(()) => tell(&format!("{name} {}\n", past(power))),
+            Err(failure) => {
+                tell(&format!("{name}: {failure}\n"));
+                if let Some(hint) = failure.hint {
+                    tell(&format!("  hint: {hint}\n"));
+                }
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn past(power: Power) -> &'static str {
+    match power {
+        Power::Start => "started",
+        Power::Stop => "stopped",
+        Power::Kill => "killed",
+        Power::Restart => "restarted",
+    }
+}
