@@ -25,6 +25,13 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// The resource that stands for a running machine.
+    #[must_use]
+    pub fn machine(&self, name: &Name) -> Option<&Arc<dyn Resource>> {
+        let id = self.machines.get(name)?;
+        self.resources.iter().find(|resource| resource.id() == id)
+    }
+
     /// Drops what was remembered of machines, so that the next look asks them.
     pub fn refresh(&self) {
         self.hosts.refresh();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::apply::{Events, Outcome, Tools, apply};
 use crate::catalog::Catalog;
 use crate::graph;
+use crate::id::Name;
 use crate::observe::{Question, Sight, observe};
 use crate::plan::{Plan, plan};
-use crate::resource::{Context, Found, Link, Outputs, Resource};
+use crate::resource::{Context, Found, Link, Observation, Outputs, Resource};
 use crate::store::{self, Recorded, Store};
 
 /// What to converge to.
@@ -78,6 +79,12 @@ pub async fn propose(
     let sight = observe(&question, &context).await?;
     let plan = Arc::new(plan(&sight.graph, &sight.observed, &recorded));
     Ok(Proposal { sight, plan, recorded: Arc::new(recorded), context })
+}
+
+/// Looks at one machine alone, for commands that only need to know where it is. `None` for an unknown name.
+pub async fn look_at(catalog: &Catalog, machine: &Name, cx: &Context) -> Option<Observation> {
+    let resource = catalog.machine(machine)?;
+    Some(resource.read(cx).await)
 }
 
 /// Carries a proposal out.

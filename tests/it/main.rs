@@ -4,7 +4,9 @@
 
 mod support;
 
+mod converge;
 mod graph;
+mod live;
 mod plan;
 mod queue;
 mod store;

@@ -1,0 +1,188 @@
+//! A project as every command needs it: loaded, resolved, expanded, with its findings told.
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::Global;
+use super::error::Error;
+use super::terminal::{self, Stream};
+use crate::catalog::{self, Catalog};
+use crate::config::{self, Config};
+use crate::desired::{self, Desired, Protocol};
+use crate::dirs::Dirs;
+use crate::id::{Name, Owner};
+use crate::note::{Note, has_errors, suggestion};
+use crate::provider::DRIVERS;
+use crate::report::{self, Style};
+use crate::resource::{Context, Failure, Outputs, Progress};
+use crate::store::{Holder, Lock, Sqlite, Store};
+
+/// Prints data. A reader that closed the pipe has had enough.
+pub(super) fn say(text: &str) {
+    _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Prints narration.
+pub(super) fn tell(text: &str) {
+    _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+pub(super) struct Project {
+    pub(super) desired: Desired,
+    pub(super) catalog: Catalog,
+    pub(super) dirs: Dirs,
+    files: Vec<PathBuf>,
+    style: Style,
+}
+
+impl Project {
+    /// Loads what the flags name. Warnings are told; errors come back drawn, all of them.
+    pub(super) fn load(global: &Global) -> Result<Self, Error> {
+        let style = terminal::style(global, Stream::Error);
+        let dirs = Dirs::from_env().ok_or_else(|| Error::failed("there is no home folder").hint("set HOME"))?;
+        let config = read(global, style)?;
+        let drivers: Vec<_> = DRIVERS.iter().map(|driver| driver.name).collect();
+        let (desired, notes) = desired::resolve(&config, &drivers, global.project_name.as_deref());
+        let desired = accept(&config, desired, notes, style)?;
+        let (catalog, notes) = match catalog::expand(&desired, &dirs) {
+            Ok((catalog, notes)) => (Some(catalog), notes),
+            Err(notes) => (None, notes),
+        };
+        let catalog = accept(&config, catalog, notes, style)?;
+        Ok(Self { desired, catalog, dirs, files: global.files.clone(), style })
+    }
+
+    pub(super) fn owner(&self) -> &Owner {
+        &self.desired.owner
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.dirs.state.join(self.owner().slug())
+    }
+
+    fn store_path(&self) -> PathBuf {
+        self.folder().join("store.sqlite")
+    }
+
+    pub(super) fn open_store(&self) -> Result<Sqlite, Error> {
+        Ok(Sqlite::open(&self.store_path())?)
+    }
+
+    /// The store if there is one: looking makes none.
+    pub(super) fn existing_store(&self) -> Result<Option<Box<dyn Store>>, Error> {
+        if !self.store_path().exists() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(self.open_store()?)))
+    }
+
+    /// Exclusive use of the project until dropped.
+    pub(super) fn lock(&self) -> Result<Lock, Error> {
+        let words: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).take(1).collect();
+        let user = std::env::var("USER").unwrap_or_else(|_| "someone".to_owned());
+        let holder = format!("`machine {}` of {user}, process {}", words.join(" "), std::process::id());
+        Ok(Lock::take(&self.folder().join("lock"), &Holder(holder))?)
+    }
+
+    /// After everything else is gone: our memory of it.
+    pub(super) fn remove_state(&self) {
+        // What cannot be removed is found and used by the next run.
+        _ = std::fs::remove_dir_all(self.folder());
+    }
+
+    pub(super) fn context(&self, cancel: CancellationToken) -> Context {
+        Context {
+            owner: self.owner().clone(),
+            outputs: Outputs::default(),
+            progress: Progress::silent(),
+            cancel,
+            token: String::new(),
+        }
+    }
+
+    /// Tells which sources could not be listed.
+    pub(super) fn warn_blind(&self, blind: &[(String, Failure)]) {
+        for (source, failure) in blind {
+            let warning = self.style.caution("warning:");
+            tell(&format!("{warning} {source} cannot be listed, what is no longer wanted there is not seen: {failure}\n"));
+        }
+    }
+
+    /// The command line that runs `verb` on this project again.
+    pub(super) fn command(&self, verb: &str) -> String {
+        let files: Vec<_> = self.files.iter().map(|file| format!(" -f {}", file.display())).collect();
+        format!("machine{} {verb}", files.concat())
+    }
+
+    /// The machines meant by names on the command line; a counted machine's name means all its members.
+    pub(super) fn machines_named(&self, names: &[String]) -> Result<Vec<Name>, Error> {
+        let mut found = Vec::new();
+        for name in names {
+            let is_member = |full: &str| {
+                full == name || full.strip_prefix(name.as_str()).is_some_and(|rest| rest.trim_start_matches('-').parse::<u32>().is_ok() && rest.starts_with('-'))
+            };
+            let before = found.len();
+            found.extend(self.desired.machines.keys().filter(|full| is_member(full.as_str())).cloned());
+            if found.len() == before {
+                let known = suggestion(name, self.desired.machines.keys().map(Name::as_str));
+                return Err(Error::usage(format!("there is no machine `{name}`")).hint(known));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A line per forwarded TCP port: where to look from here.
+    pub(super) fn urls(&self) -> String {
+        let mut text = String::new();
+        for machine in self.desired.machines.values() {
+            for port in machine.ports.iter().filter(|port| port.protocol == Protocol::Tcp) {
+                text.push_str(&format!("{}: http://{}:{}\n", machine.name, port.address, port.port));
+            }
+        }
+        text
+    }
+}
+
+fn read(global: &Global, style: Style) -> Result<Config, Error> {
+    let folder = std::env::current_dir().map_err(|why| Error::failed(format!("cannot tell the working folder: {why}")))?;
+    let mut stdin = Vec::new();
+    if global.files.iter().any(|file| file.as_os_str() == config::STDIN) {
+        let mut input = std::io::stdin().lock();
+        input.read_to_end(&mut stdin).map_err(|why| Error::failed(format!("cannot read standard input: {why}")))?;
+    }
+    let input = config::Input {
+        folder: &folder,
+        files: &global.files,
+        stdin: &stdin,
+        environment: &config::environment(),
+        schema: &config::file::schema(),
+    };
+    config::load(&input).map_err(|error| drawn(&error, style))
+}
+
+fn drawn(error: &config::Error, style: Style) -> Error {
+    match error {
+        config::Error::Invalid(_) => Error::drawn(report::config_error(error, style)),
+        other => {
+            let told = Error::failed(other.to_string());
+            match other.hint() {
+                Some(hint) => told.hint(hint),
+                None => told,
+            }
+        }
+    }
+}
+
+/// What a stage gave, unless its findings stop the run.
+fn accept<T>(config: &Config, value: Option<T>, notes: Vec<Note>, style: Style) -> Result<T, Error> {
+    let text = report::notes(&notes, config, style);
+    match value {
+        Some(value) if !has_errors(&notes) => {
+            tell(&text);
+            Ok(value)
+        }
+        _ => Err(Error::drawn(text)),
+    }
+}

@@ -1,0 +1,67 @@
+//! `machine ssh`: the system's own client, with the host key pinned and the right key in hand.
+
+use super::args::{Global, Ssh};
+use super::error::Error;
+use super::exit_code::Exit;
+use super::project::Project;
+use crate::keyring;
+use crate::provider::output;
+use crate::reconcile::look_at;
+use crate::resource::Observation;
+use crate::transport::local;
+use crate::value::plain;
+
+pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
+    let project = Project::load(global)?;
+    let names = project.machines_named(std::slice::from_ref(&verb.name))?;
+    let [name] = names.as_slice() else {
+        let all: Vec<_> = names.iter().map(ToString::to_string).collect();
+        return Err(Error::usage(format!("`{}` is several machines", verb.name)).hint(format!("one of {}", all.join(", "))));
+    };
+    let machine = &project.desired.machines[name];
+    let cx = project.context(super::interrupt::token());
+    let attributes = match look_at(&project.catalog, name, &cx).await {
+        Some(Observation::Present(attributes)) => attributes,
+        Some(Observation::Unreadable(why)) => return Err(Error::failed(format!("{name} cannot be read: {why}"))),
+        Some(Observation::Absent) | None => {
+            return Err(Error::failed(format!("{name} does not exist")).hint("make it: machine up"));
+        }
+    };
+    let text = |key: &str| attributes.get(key).map(plain).unwrap_or_default();
+    if text(output::POWER) != "running" {
+        return Err(Error::failed(format!("{name} is stopped")).hint(format!("start it: machine start {name}")));
+    }
+    let Some((host, port)) = text(output::SSH).rsplit_once(':').map(|(h, p)| (h.to_owned(), p.to_owned())) else {
+        return Err(Error::failed(format!("{name} cannot be reached by SSH")));
+    };
+    let key = machine.ssh.identity.clone().unwrap_or_else(|| keyring::private_key(&project.dirs, project.owner()));
+    let known = write_known_hosts(&project, name, &host, &port, &text(output::HOST_KEY))?;
+    let mut argv = vec!["ssh".to_owned(), "-F".to_owned(), "none".to_owned(), "-p".to_owned(), port];
+    argv.extend(["-i".to_owned(), key.display().to_string()]);
+    for option in ["StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "LogLevel=ERROR"] {
+        argv.extend(["-o".to_owned(), option.to_owned()]);
+    }
+    argv.extend(["-o".to_owned(), format!("UserKnownHostsFile={}", known.display())]);
+    argv.extend([format!("{}@{host}", machine.ssh.user), "--".to_owned()]);
+    argv.extend(verb.command.iter().cloned());
+    let status = local::attached(&argv).await.map_err(|why| Error::failed(format!("cannot run `ssh`: {why}")))?;
+    Ok(Exit::Remote(u8::try_from(status).unwrap_or(255)))
+}
+
+/// The one host key the client may see, in a file of the project's state folder.
+fn write_known_hosts(
+    project: &Project,
+    name: &crate::id::Name,
+    host: &str,
+    port: &str,
+    key: &str,
+) -> Result<std::path::PathBuf, Error> {
+    let folder = project.dirs.state.join(project.owner().slug()).join("known-hosts");
+    let path = folder.join(name.as_str());
+    let write = || -> std::io::Result<()> {
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(&path, format!("[{host}]:{port} {key}\n"))
+    };
+    write().map_err(|why| Error::failed(format!("cannot write {}: {why}", path.display())))?;
+    Ok(path)
+}

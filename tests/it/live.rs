@@ -1,0 +1,178 @@
+//! The real thing: virtual machines, SSH, a Docker Engine, compose. One at a time, since each wants the whole computer.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::sandbox::Sandbox;
+
+static COMPUTER: Mutex<()> = Mutex::new(());
+
+fn computer() -> MutexGuard<'static, ()> {
+    COMPUTER.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+const IMAGE: &str = "{ build: debian-13, packages: [docker.io, docker-cli, docker-compose, iptables, busybox-static] }";
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+fn page(port: u16) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+fn plan_of(sandbox: &Sandbox) -> Value {
+    let plan = sandbox.ok("plan -o json");
+    serde_json::from_str(&plan.stdout).expect("JSON")
+}
+
+fn steps(plan: &Value) -> Vec<(String, String, String)> {
+    let text = |step: &Value, key: &str| step[key].as_str().expect("a text").to_owned();
+    let steps = plan["steps"].as_array().expect("a list");
+    steps.iter().map(|step| (text(step, "resource"), text(step, "action"), text(step, "disruption"))).collect()
+}
+
+fn on(sandbox: &Sandbox, machine: &str, command: &[&str]) -> String {
+    let mut words = vec!["ssh", machine, "--"];
+    words.extend(command);
+    let ran = sandbox.run(words);
+    assert_eq!(ran.code, 0, "{command:?}: {}{}", ran.stdout, ran.stderr);
+    ran.stdout.trim().to_owned()
+}
+
+/// Every process whose command line names this sandbox.
+fn processes(sandbox: &Sandbox) -> Vec<String> {
+    let home = sandbox.home().display().to_string();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(&home) {
+            found.push(line);
+        }
+    }
+    found
+}
+
+fn assert_nothing_left(sandbox: &Sandbox) {
+    assert_eq!(processes(sandbox), Vec::<String>::new());
+    for folder in ["data", "state", "run"] {
+        assert_eq!(sandbox.files(folder), Vec::<String>::new(), "in {folder}");
+    }
+}
+
+fn quickstart(port: u16) -> Sandbox {
+    let sandbox = Sandbox::with(&format!(
+        "name: quickstart
+machines:
+  web:
+    image: {IMAGE}
+    resources: {{ ram: 1, cpus: 2 }}
+    ports: [\"{port}:80\"]
+    engine: {{ options: {{ log-driver: local, dns: [9.9.9.9] }} }}
+compose:
+  site: {{ on: web, files: [site/compose.yaml] }}
+"
+    ))
+    .sharing_images();
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart");
+    for name in ["site/compose.yaml", "site/Dockerfile", "site/passwd", "site/www/index.html"] {
+        sandbox.write(name, &std::fs::read_to_string(example.join(name)).expect("an example"));
+    }
+    sandbox
+}
+
+#[test]
+fn one_file_makes_a_docker_host_and_follows_every_edit() {
+    let _computer = computer();
+    let port = free_port();
+    let sandbox = quickstart(port);
+
+    assert_eq!(sandbox.run(["plan", "--detailed-exitcode"]).code, 2);
+    let up = sandbox.ok("up -y");
+    assert!(up.stdout.contains(&format!("http://127.0.0.1:{port}")), "{}", up.stdout);
+    assert!(page(port).expect("a page").contains("Hello from a machine"));
+    sandbox.assert_converged();
+    let id = on(&sandbox, "web", &["cat", "/etc/machine-id"]);
+    let container = on(&sandbox, "web", &["sudo", "docker", "ps", "-q", "--no-trunc"]);
+    assert!(on(&sandbox, "web", &["sudo", "cat", "/etc/docker/daemon.json"]).contains("9.9.9.9"));
+
+    engine_option_goes_away(&sandbox, port, &id, &container);
+    compose_edit_is_an_update(&sandbox, port);
+    a_stopped_machine_is_seen_and_started(&sandbox, port, &id);
+
+    sandbox.ok("destroy -y");
+    assert_nothing_left(&sandbox);
+    assert!(page(port).is_none(), "the port is free again");
+}
+
+fn engine_option_goes_away(sandbox: &Sandbox, port: u16, id: &str, container: &str) {
+    sandbox.edit("Machinefile.yaml", ", dns: [9.9.9.9]", "");
+    let plan = plan_of(sandbox);
+    assert_eq!(steps(&plan), [("engine.daemon/web".into(), "update".into(), "restart".into())]);
+    assert_eq!(plan["steps"][0]["changes"][0]["path"], "options.dns");
+    sandbox.ok("up -y");
+    let file = on(sandbox, "web", &["sudo", "cat", "/etc/docker/daemon.json"]);
+    assert!(!file.contains("dns"), "{file}");
+    let resolver = on(sandbox, "web", &["sudo", "docker", "exec", container, "/bin/busybox", "cat", "/etc/resolv.conf"]);
+    assert!(!resolver.contains("9.9.9.9"), "the running container's resolver follows the daemon: {resolver}");
+    assert_eq!(on(sandbox, "web", &["cat", "/etc/machine-id"]), id);
+    assert_eq!(on(sandbox, "web", &["sudo", "docker", "ps", "-q", "--no-trunc"]), container);
+    assert!(page(port).expect("a page").contains("Hello from a machine"));
+    sandbox.assert_converged();
+}
+
+fn compose_edit_is_an_update(sandbox: &Sandbox, port: u16) {
+    sandbox.edit("site/www/index.html", "Hello from", "Greetings from");
+    let plan = plan_of(sandbox);
+    assert_eq!(steps(&plan).len(), 1);
+    assert_eq!(plan["steps"][0]["resource"], "compose.project/site@web");
+    assert_eq!(plan["steps"][0]["action"], "update");
+    sandbox.ok("up -y");
+    assert!(page(port).expect("a page").contains("Greetings from a machine"));
+    sandbox.assert_converged();
+}
+
+fn a_stopped_machine_is_seen_and_started(sandbox: &Sandbox, port: u16, id: &str) {
+    let vm = processes(sandbox).into_iter().filter(|line| line.starts_with("qemu-system") || line.contains("/qemu-system"));
+    assert_eq!(vm.count(), 1);
+    sandbox.ok("kill web");
+    assert!(page(port).is_none(), "it is off");
+    let plan = sandbox.ok("plan").stdout;
+    assert!(plan.contains("power  stopped → running"), "{plan}");
+    sandbox.ok("up -y");
+    assert!(page(port).expect("a page").contains("Greetings from a machine"));
+    assert_eq!(on(sandbox, "web", &["cat", "/etc/machine-id"]), id);
+    sandbox.assert_converged();
+}
+
+#[test]
+fn two_machines_come_up_together_and_reach_each_other_by_name() {
+    let _computer = computer();
+    let sandbox = Sandbox::with(&format!(
+        "name: pair
+defaults: {{ image: {IMAGE}, resources: {{ ram: 0.75, cpus: 1 }}, engine: false }}
+machines: {{ node: {{ count: 2 }} }}
+"
+    ))
+    .sharing_images();
+    sandbox.ok("up -y --progress json");
+    sandbox.assert_converged();
+    assert_eq!(on(&sandbox, "node-1", &["hostname"]), "node-1");
+    on(&sandbox, "node-1", &["ping", "-c", "1", "-W", "10", "node-2"]);
+    on(&sandbox, "node-2", &["ping", "-c", "1", "-W", "10", "node-1"]);
+    let list: Value = serde_json::from_str(&sandbox.ok("ls -o json").stdout).expect("JSON");
+    assert_eq!(list[0]["state"], "running");
+    assert_ne!(list[0]["address"], list[1]["address"]);
+    sandbox.ok("destroy -y");
+    assert_nothing_left(&sandbox);
+}

@@ -1,0 +1,123 @@
+//! A home of its own for one test: a project folder, the XDG folders, and the real binary run in it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+pub struct Sandbox {
+    folder: TempDir,
+    cache: Option<PathBuf>,
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let folder = TempDir::with_prefix("machine-").expect("a folder");
+        std::fs::create_dir(folder.path().join("project")).expect("a folder");
+        Self { folder, cache: None }
+    }
+
+    /// With this Machinefile.
+    pub fn with(machinefile: &str) -> Self {
+        let sandbox = Self::new();
+        sandbox.write("Machinefile.yaml", machinefile);
+        sandbox
+    }
+
+    /// Keeps images in a folder that outlives the test, as a user's cache does.
+    pub fn sharing_images(mut self) -> Self {
+        self.cache = Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+        self
+    }
+
+    pub fn project(&self) -> PathBuf {
+        self.folder.path().join("project")
+    }
+
+    pub fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.project().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    /// Replaces a text that is there in a file of the project.
+    pub fn edit(&self, name: &str, old: &str, new: &str) {
+        let text = std::fs::read_to_string(self.project().join(name)).expect("a file");
+        assert!(text.contains(old), "`{old}` is not in {name}");
+        self.write(name, &text.replace(old, new));
+    }
+
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_machine"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.args(arguments).current_dir(self.project()).stdin(Stdio::null()).env_clear().env("PATH", path);
+        command.env("HOME", self.home()).env("USER", "tester").env("XDG_RUNTIME_DIR", self.home().join("run"));
+        for (name, folder) in [("CONFIG", "config"), ("STATE", "state"), ("DATA", "data"), ("CACHE", "cache")] {
+            command.env(format!("XDG_{name}_HOME"), self.home().join(folder));
+        }
+        if let Some(cache) = &self.cache {
+            command.env("XDG_CACHE_HOME", cache);
+        }
+        command
+    }
+
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+        self.command(arguments).output().expect("the binary runs").into()
+    }
+
+    /// Runs words separated by blanks and expects exit code 0.
+    pub fn ok(&self, words: &str) -> Ran {
+        let ran = self.run(words.split_whitespace());
+        assert_eq!(ran.code, 0, "machine {words}\n{}{}", ran.stdout, ran.stderr);
+        ran
+    }
+
+    /// The end of every lifecycle: nothing is left to do.
+    pub fn assert_converged(&self) {
+        let plan = self.run(["plan", "--detailed-exitcode"]);
+        assert_eq!(plan.code, 0, "the second plan is not empty:\n{}{}", plan.stdout, plan.stderr);
+        assert!(plan.stdout.starts_with("No changes"), "{}", plan.stdout);
+    }
+
+    /// Every file below a folder of the home, as paths relative to it.
+    pub fn files(&self, folder: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        collect(&self.home().join(folder), &mut found);
+        found.sort();
+        found
+    }
+}
+
+fn collect(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else {
+            found.push(path.display().to_string());
+        }
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
