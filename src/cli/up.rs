@@ -70,7 +70,7 @@ fn consent(verb: &Up, project: &Project, proposal: &Proposal, round: usize) -> R
 }
 
 fn loses(step: &Step) -> bool {
-    step.disruption >= Disruption::Replace
+    step.disruption == Disruption::DataLoss
 }
 
 fn is_allowed(verb: &Up, step: &Step) -> bool {

@@ -15,8 +15,8 @@ use super::step::{Action, Blocked, Deferred, Reason, Step};
 enum Standing {
     Keep,
     Step(Step),
-    /// Goes with the parent it lives in.
-    Vanishes,
+    /// Goes with what it lives in, at the latest with the resource at this position.
+    Vanishes(usize),
     Blocked(String),
     Deferred(ResourceId),
 }
@@ -42,24 +42,34 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     let exists = matches!(observed.get(id), Observation::Present(_));
     let mut rebuilt = None;
     let mut held = None;
+    let mut vanishes = None;
+    let mut undermined = Vec::new();
     for (parent, link) in graph.parents(position) {
         let parent_id = graph.at(parent).resource.id();
         match &standings[parent] {
-            Standing::Vanishes if link == Link::Within => return Standing::Vanishes,
+            Standing::Vanishes(root) if link == Link::Within => vanishes = Some(*root),
+            Standing::Vanishes(root) if link == Link::Uses => undermined.push(*root),
             Standing::Step(step) => match (step.action, link) {
-                (Action::Delete, Link::Within) => return Standing::Vanishes,
-                (Action::Replace, Link::Within) if !node.wanted => return Standing::Vanishes,
-                (Action::Replace, Link::Within) => rebuilt = Some(create(node, because(parent_id))),
-                (Action::Replace, Link::Uses) if node.wanted && exists => rebuilt = Some(replace(node, parent_id)),
-                (Action::Create, Link::Uses) if node.wanted && exists && step.reason != Reason::Unfinished => {
+                (Action::Delete, Link::Within) => vanishes = Some(parent),
+                (_, Link::Within) if is_made_anew(step) && !node.wanted => vanishes = Some(parent),
+                (_, Link::Within) if is_made_anew(step) => rebuilt = rebuilt.or_else(|| Some(create(node, because(parent_id)))),
+                (Action::Delete, Link::Uses) => undermined.push(parent),
+                (Action::Replace, Link::Uses) if !node.wanted => undermined.push(parent),
+                (Action::Replace | Action::Create, Link::Uses)
+                    if node.wanted && exists && step.reason != Reason::Unfinished =>
+                {
                     rebuilt = Some(replace(node, parent_id));
                 }
                 _ => held = held.or_else(|| Some(Standing::Deferred(parent_id.clone()))),
             },
             Standing::Blocked(_) => held = Some(Standing::Blocked(format!("{parent_id} comes first and is blocked"))),
             Standing::Deferred(until) => held = held.or_else(|| Some(Standing::Deferred(until.clone()))),
-            Standing::Keep | Standing::Vanishes => {}
+            Standing::Keep | Standing::Vanishes(_) => {}
         }
+    }
+    // What is built upon something that goes by itself must go before it, not with the parent it lives in.
+    if let Some(root) = vanishes.filter(|root| !exists || undermined.iter().all(|other| other == root)) {
+        return Standing::Vanishes(root);
     }
     let parent_moves = matches!(held, Some(Standing::Deferred(_)));
     let only_order = parent_moves && !waits_for_sight(graph, position, standings);
@@ -71,6 +81,15 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
         (Verdict::Step(step), None, None) => Standing::Step(step),
         (Verdict::Step(step), None, Some(_)) if only_order || step.action == Action::Delete => Standing::Step(step),
         (_, _, Some(held)) => held,
+    }
+}
+
+/// Whether what lived inside is gone afterwards.
+fn is_made_anew(step: &Step) -> bool {
+    match step.action {
+        Action::Replace => true,
+        Action::Create => matches!(step.reason, Reason::ParentReplaced(_)),
+        Action::Update | Action::Delete => false,
     }
 }
 
@@ -110,7 +129,7 @@ fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: V
         match standings[position].take().expect("each position once") {
             Standing::Keep if !node.wanted => {}
             Standing::Keep => plan.unchanged += 1,
-            Standing::Vanishes => {}
+            Standing::Vanishes(_) => {}
             Standing::Step(step) if step.action == Action::Delete => deletes.push(step),
             Standing::Step(step) => plan.steps.push(step),
             Standing::Blocked(why) => plan.blocked.push(Blocked { resource, why }),

@@ -89,7 +89,10 @@ fn losing_the_store_loses_nothing() {
 
 #[test]
 fn an_unreliable_provider_is_asked_again_until_it_obeys() {
-    let world = World::in_weather("error-rate: 0.2", "defaults: { provider: sim, engine: false }\nmachines: { web: { count: 40 } }\n");
+    let world = World::in_weather(
+        "error-rate: 0.2",
+        "defaults: { provider: sim, engine: false }\nmachines: { web: { count: 40 } }\n",
+    );
     world.sandbox.ok("up -y");
     assert_eq!(world.objects().len(), 40);
     world.sandbox.edit("Machinefile.yaml", "error-rate: 0.2", "error-rate: 0");
@@ -98,7 +101,10 @@ fn an_unreliable_provider_is_asked_again_until_it_obeys() {
 
 #[test]
 fn a_rate_limit_slows_down_and_fails_nothing() {
-    let world = World::in_weather("rate-limit: 100/s", "defaults: { provider: sim, engine: false }\nmachines: { web: { count: 150 } }\n");
+    let world = World::in_weather(
+        "rate-limit: 100/s",
+        "defaults: { provider: sim, engine: false }\nmachines: { web: { count: 150 } }\n",
+    );
     world.converge();
     assert_eq!(world.objects().len(), 150);
 }
@@ -156,7 +162,11 @@ fn two_runs_never_interleave() {
     }
     let second = world.sandbox.run(["up", "-y"]);
     assert_eq!(second.code, 1);
-    assert!(second.stderr.contains("another run is changing this project: `machine up` of tester"), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("another run is changing this project: `machine up` of tester"),
+        "{}",
+        second.stderr
+    );
     assert!(first.wait().expect("it ends").success());
     world.sandbox.assert_converged();
 }

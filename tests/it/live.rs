@@ -123,7 +123,8 @@ fn engine_option_goes_away(sandbox: &Sandbox, port: u16, id: &str, container: &s
     sandbox.ok("up -y");
     let file = on(sandbox, "web", &["sudo", "cat", "/etc/docker/daemon.json"]);
     assert!(!file.contains("dns"), "{file}");
-    let resolver = on(sandbox, "web", &["sudo", "docker", "exec", container, "/bin/busybox", "cat", "/etc/resolv.conf"]);
+    let resolver =
+        on(sandbox, "web", &["sudo", "docker", "exec", container, "/bin/busybox", "cat", "/etc/resolv.conf"]);
     assert!(!resolver.contains("9.9.9.9"), "the running container's resolver follows the daemon: {resolver}");
     assert_eq!(on(sandbox, "web", &["cat", "/etc/machine-id"]), id);
     assert_eq!(on(sandbox, "web", &["sudo", "docker", "ps", "-q", "--no-trunc"]), container);
@@ -143,7 +144,8 @@ fn compose_edit_is_an_update(sandbox: &Sandbox, port: u16) {
 }
 
 fn a_stopped_machine_is_seen_and_started(sandbox: &Sandbox, port: u16, id: &str) {
-    let vm = processes(sandbox).into_iter().filter(|line| line.starts_with("qemu-system") || line.contains("/qemu-system"));
+    let vm =
+        processes(sandbox).into_iter().filter(|line| line.starts_with("qemu-system") || line.contains("/qemu-system"));
     assert_eq!(vm.count(), 1);
     sandbox.ok("kill web");
     assert!(page(port).is_none(), "it is off");

@@ -8,5 +8,6 @@ mod converge;
 mod graph;
 mod live;
 mod plan;
+mod properties;
 mod queue;
 mod store;

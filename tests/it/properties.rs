@@ -1,0 +1,204 @@
+//! What must hold for every plan: carried out in any order the schedule allows, it breaks nothing on the way and
+//! leaves nothing to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libmachine::attributes;
+use libmachine::graph::{Graph, build};
+use libmachine::id::ResourceId;
+use libmachine::observe::Observed;
+use libmachine::plan::{Action, Phase, Plan, Schedule, plan};
+use libmachine::resource::{Link, Observation};
+use libmachine::store::Recorded;
+use libmachine::value::Attributes;
+use proptest::prelude::*;
+
+use crate::support::thing::{Thing, id, thing};
+
+/// A resource as the generator draws it. Parents are counted downwards from itself.
+#[derive(Clone, Debug)]
+struct Draw {
+    parents: Vec<(usize, u8)>,
+    wanted: bool,
+    desired: (u8, u8),
+    seen: Option<(u8, u8)>,
+    blind: bool,
+}
+
+fn draw(blind: bool) -> impl Strategy<Value = Draw> {
+    let pair = || (0_u8..2, 0_u8..3);
+    let blindness = if blind { prop::bool::weighted(0.2).boxed() } else { Just(false).boxed() };
+    (prop::collection::vec((0_usize..4, 0_u8..3), 0..3), any::<bool>(), pair(), prop::option::of(pair()), blindness)
+        .prop_map(|(parents, wanted, desired, seen, blind)| Draw { parents, wanted, desired, seen, blind })
+}
+
+fn values((image, cpus): (u8, u8)) -> Attributes {
+    attributes! {"image": image, "cpus": cpus}
+}
+
+/// The world: what is there, by id.
+type World = BTreeMap<ResourceId, Attributes>;
+
+struct Case {
+    wanted: Vec<Thing>,
+    orphans: Vec<Thing>,
+    world: World,
+    blind: BTreeSet<ResourceId>,
+}
+
+/// Turns draws into a case that could exist: what is wanted has wanted parents, what lives inside something absent is absent.
+fn case(draws: &[Draw]) -> Case {
+    let mut case = Case { wanted: Vec::new(), orphans: Vec::new(), world: World::new(), blind: BTreeSet::new() };
+    let mut is_wanted = Vec::new();
+    for (n, draw) in draws.iter().enumerate() {
+        let name = format!("t/{n:02}");
+        let mut this = thing(&name, values(draw.desired));
+        let mut wanted = draw.wanted;
+        let mut housed = true;
+        let mut seen_parents = BTreeSet::new();
+        for (back, link) in &draw.parents {
+            let Some(parent) = n.checked_sub(back + 1) else { continue };
+            if !seen_parents.insert(parent) {
+                continue;
+            }
+            let parent_name = format!("t/{parent:02}");
+            wanted &= is_wanted[parent];
+            this = match link {
+                0 => this.after(&parent_name),
+                1 => this.uses(&parent_name),
+                _ => {
+                    housed &= case.world.contains_key(&id(&parent_name));
+                    this.within(&parent_name)
+                }
+            };
+        }
+        if let (Some(seen), true) = (draw.seen, housed) {
+            case.world.insert(id(&name), values(seen));
+            if draw.blind {
+                case.blind.insert(id(&name));
+            }
+        }
+        is_wanted.push(wanted);
+        if wanted {
+            case.wanted.push(this);
+        } else if case.world.contains_key(&id(&name)) {
+            case.orphans.push(this);
+        }
+    }
+    case
+}
+
+impl Case {
+    fn graph(&self) -> Graph {
+        let orphans = self.orphans.iter().filter(|thing| self.world.contains_key(thing.handle().id()));
+        let wanted = self.wanted.iter().map(Thing::handle).collect();
+        build(wanted, orphans.map(Thing::handle).collect()).expect("parents stand before children")
+    }
+
+    fn plan(&self) -> (Graph, Plan) {
+        let graph = self.graph();
+        let see = |(id, attributes): (&ResourceId, &Attributes)| {
+            let hidden = self.blind.contains(id) || self.is_behind_blind(&graph, id);
+            let unreadable = Observation::Unreadable("no answer".to_owned());
+            (id.clone(), if hidden { unreadable } else { Observation::Present(attributes.clone()) })
+        };
+        let observed: Observed = self.world.iter().map(see).collect();
+        let plan = plan(&graph, &observed, &Recorded::default());
+        (graph, plan)
+    }
+
+    fn is_behind_blind(&self, graph: &Graph, id: &ResourceId) -> bool {
+        let Some(position) = graph.position(id) else { return false };
+        graph.parents(position).filter(|(_, link)| *link == Link::Within).any(|(parent, _)| {
+            let parent = graph.at(parent).resource.id();
+            self.blind.contains(parent) || self.is_behind_blind(graph, parent)
+        })
+    }
+
+    /// Carries the plan out, picking among what is ready by `choice`, and checks the world at every step.
+    fn carry_out(&mut self, graph: &Graph, plan: &Plan, choice: usize) {
+        let mut schedule = Schedule::new(plan, graph);
+        let mut ready = Vec::new();
+        loop {
+            while let Some(vertex) = schedule.queue.take() {
+                ready.push(vertex);
+            }
+            if ready.is_empty() {
+                break;
+            }
+            let vertex = ready.swap_remove(choice % ready.len());
+            if let Some((step, phase)) = schedule.step(vertex, plan) {
+                match (step.action, phase) {
+                    (Action::Delete | Action::Replace, Phase::Down) => self.remove(graph, &step.resource),
+                    _ => self.put(graph, &step.resource),
+                }
+            }
+            schedule.queue.finish(vertex);
+        }
+        assert!(schedule.queue.is_done());
+    }
+
+    /// Takes a resource with all that lives inside; what is built upon any of it must be gone by then.
+    fn remove(&mut self, graph: &Graph, id: &ResourceId) {
+        let mut gone = vec![graph.position(id).expect("a step's resource")];
+        let mut next = 0;
+        while let Some(position) = gone.get(next).copied() {
+            next += 1;
+            self.world.remove(graph.at(position).resource.id());
+            gone.extend(graph.children(position).filter(|(_, link)| *link == Link::Within).map(|(child, _)| child));
+        }
+        for (child, _) in gone.iter().flat_map(|at| graph.children(*at)).filter(|(_, link)| *link == Link::Uses) {
+            let child = graph.at(child).resource.id();
+            assert!(!self.world.contains_key(child), "{id} was taken from under {child}");
+        }
+    }
+
+    fn put(&mut self, graph: &Graph, id: &ResourceId) {
+        let position = graph.position(id).expect("a step's resource");
+        for (parent, _) in graph.parents(position) {
+            let parent = graph.at(parent).resource.id();
+            assert!(self.world.contains_key(parent), "{id} was made before {parent}");
+        }
+        self.world.insert(id.clone(), graph.at(position).resource.desired().clone());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_plan_carried_out_in_any_allowed_order_leaves_nothing_to_do(
+        draws in prop::collection::vec(draw(false), 1..12),
+        choice in any::<usize>(),
+    ) {
+        let mut case = case(&draws);
+        let (graph, plan) = case.plan();
+        case.carry_out(&graph, &plan, choice);
+        let (_, second) = case.plan();
+        prop_assert!(second.is_empty(), "{second:?}");
+        let there: BTreeSet<_> = case.world.keys().cloned().collect();
+        let wanted: BTreeSet<_> = case.wanted.iter().map(|thing| thing.handle().id().clone()).collect();
+        prop_assert_eq!(there, wanted);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_never_touched(draws in prop::collection::vec(draw(true), 1..12)) {
+        let case = case(&draws);
+        let (graph, plan) = case.plan();
+        for step in &plan.steps {
+            let remade = matches!(step.reason, libmachine::plan::Reason::ParentReplaced(_));
+            prop_assert!(remade || !case.blind.contains(&step.resource), "{step:?}");
+        }
+        for blocked in &plan.blocked {
+            prop_assert!(graph.contains(&blocked.resource) && !blocked.why.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_plan(draws in prop::collection::vec(draw(true), 1..12)) {
+        let case = case(&draws);
+        let (first, second) = (case.plan().1, case.plan().1);
+        prop_assert_eq!(first.steps, second.steps);
+        prop_assert_eq!(first.blocked, second.blocked);
+    }
+}
