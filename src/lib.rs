@@ -11,4 +11,7 @@ pub mod desired;
 pub mod resource;
 pub mod transport;
 
+pub mod keyring;
 pub mod provider;
+
+pub mod host;
