@@ -122,9 +122,9 @@ impl Resource for Key {
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
         let held = self.load().and_then(|held| match held {
             Some(held) => Ok(held),
-            None => self.make(&format!("machine {}", cx.owner.slug())).and_then(|()| {
-                self.load()?.ok_or_else(|| format!("{} is gone again", self.path.display()))
-            }),
+            None => self
+                .make(&format!("machine {}", cx.owner.slug()))
+                .and_then(|()| self.load()?.ok_or_else(|| format!("{} is gone again", self.path.display()))),
         });
         held.map_err(Failure::new)
     }

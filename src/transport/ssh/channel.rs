@@ -2,8 +2,8 @@
 
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client};
 
-use crate::transport::{Lines, Output};
 use crate::transport::ssh::session::Channel;
+use crate::transport::{Lines, Output};
 
 /// Runs `command`, feeding `stdin` while both output streams are read. Fails with a reason when the connection
 /// went away before the command's status came.

@@ -43,8 +43,7 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     pub(super) async fn connect(endpoint: &Endpoint) -> Result<Self, Error> {
-        let unreachable =
-            |why: String| Error::Unreachable { address: endpoint.address.clone(), why };
+        let unreachable = |why: String| Error::Unreachable { address: endpoint.address.clone(), why };
         let expected = PublicKey::from_openssh(&endpoint.host_key)
             .map_err(|error| unreachable(format!("the host key we hold cannot be read: {error}")))?;
         let stranger = Arc::new(OnceLock::new());
@@ -77,10 +76,7 @@ fn config(expected: &PublicKey) -> client::Config {
         keepalive_interval: Some(Duration::from_secs(15)),
         keepalive_max: 4,
         nodelay: true,
-        preferred: russh::Preferred {
-            key: Cow::Owned(vec![expected.algorithm()]),
-            ..russh::Preferred::default()
-        },
+        preferred: russh::Preferred { key: Cow::Owned(vec![expected.algorithm()]), ..russh::Preferred::default() },
         ..client::Config::default()
     }
 }
