@@ -1,5 +1,8 @@
 //! How commands and files reach a machine: one trait, and SSH behind it.
 
+pub mod quote;
+pub mod ssh;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -74,13 +77,16 @@ pub enum Error {
     Lost { address: String, why: String },
 }
 
+/// Told each line that a command says. Spelt out, because `async_trait` would give a bare `&str` one lifetime for all calls.
+pub type Lines<'a> = dyn for<'l> FnMut(&'l str) + Send + 'a;
+
 /// A machine that can be talked to.
 #[async_trait]
 pub trait Transport: Send + Sync {
     async fn run(&self, command: &Command) -> Result<Output, Error>;
 
     /// Like `run`, handing each line of either stream to `line` as it comes.
-    async fn stream(&self, command: &Command, line: &mut (dyn FnMut(&str) + Send)) -> Result<Output, Error>;
+    async fn stream(&self, command: &Command, line: &mut Lines<'_>) -> Result<Output, Error>;
 
     /// Writes a file beside its place and renames it over, with this mode, owned by root.
     async fn put(&self, path: &str, content: &[u8], mode: u32) -> Result<(), Error>;

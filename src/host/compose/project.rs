@@ -1,0 +1,233 @@
+//! A compose project on one machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::attributes;
+use crate::desired::ComposeProject;
+use crate::host::compose::bundle::{Bundle, Error};
+use crate::host::compose::state::{self, ALL_UP, Container};
+use crate::host::facts::Facts;
+use crate::host::reach::Reach;
+use crate::id::{Kind, ResourceId};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::transport::{Command, Output};
+use crate::value::{Attributes, json, plain};
+
+pub(crate) const KIND: Kind = "compose.project";
+
+const UP: &str = include_str!("up.sh");
+const DOWN: &str = include_str!("down.sh");
+
+/// Builds and pulls included.
+const LIMIT: Duration = Duration::from_secs(1800);
+/// For containers to be running and healthy once they are started.
+const HEALTHY: Duration = Duration::from_secs(120);
+
+/// The project's folder on a machine; always the same, because containers mount from it.
+fn folder(name: &str) -> String {
+    format!("/var/lib/machine/compose/{name}/current")
+}
+
+/// What the Machinefile wants of it; nothing for a project that is only there to be taken down.
+#[derive(Debug)]
+struct Wanted {
+    bundle: Bundle,
+    arguments: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Project {
+    id: ResourceId,
+    reach: Arc<Reach>,
+    name: String,
+    wanted: Option<Wanted>,
+    parents: Vec<Parent>,
+    desired: Attributes,
+}
+
+impl Project {
+    /// Reads the project's files on this computer.
+    pub(crate) fn new(reach: &Arc<Reach>, project: &ComposeProject) -> Result<Self, Error> {
+        let bundle = Bundle::collect(project)?;
+        let arguments = arguments(project, &bundle)?;
+        let desired = attributes! {
+            "files": bundle.digests.clone(),
+            "arguments": settings(project.name.as_str(), &arguments),
+            "services": ALL_UP,
+        };
+        let parent = Parent::within(ResourceId::new(crate::host::engine::daemon::KIND, &reach.name));
+        Ok(Self {
+            wanted: Some(Wanted { bundle, arguments }),
+            desired,
+            ..Self::left(reach, project.name.as_str(), parent)
+        })
+    }
+
+    /// A project that is on the machine and in no Machinefile.
+    pub(crate) fn left(reach: &Arc<Reach>, name: &str, parent: Parent) -> Self {
+        Self {
+            id: id(name, reach),
+            reach: Arc::clone(reach),
+            name: name.to_owned(),
+            wanted: None,
+            parents: vec![parent],
+            desired: Attributes::new(),
+        }
+    }
+
+    fn seen(&self, facts: &Facts, cx: &Context) -> Result<Option<Attributes>, String> {
+        let Some(found) = facts.projects.get(&self.name) else { return Ok(None) };
+        if found.owner != cx.owner.slug() {
+            return Err(format!(
+                "compose project `{}` on {} belongs to project {}",
+                self.name, self.reach.name, found.owner
+            ));
+        }
+        Ok(Some(attributes(&self.name, found, facts)))
+    }
+
+    async fn look(&self, cx: &Context) -> Result<Option<Attributes>, String> {
+        let facts = self.reach.facts(cx).await?;
+        self.seen(&facts, cx)
+    }
+
+    async fn up(&self, cx: &Context, wanted: &Wanted) -> Result<(), Failure> {
+        let lines = |lines: Vec<String>| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let mounts = wanted.bundle.mounts.iter().map(|(service, file)| format!("{service}\t{file}")).collect();
+        let owner = json!({ "project": cx.owner.slug(), "id": self.id.as_str() });
+        let content = wanted.bundle.pack(&[
+            ("owner.json", owner.to_string()),
+            ("arguments", lines(wanted.arguments.clone())),
+            ("manifest", lines(wanted.bundle.digests.keys().cloned().collect())),
+            ("mounts", lines(mounts)),
+        ]);
+        let content = content.map_err(refused)?;
+        cx.progress.say("sending the project's files");
+        let healthy = self.reach.patiently(cx, HEALTHY).as_secs().to_string();
+        let build = if wanted.bundle.builds { "build" } else { "" };
+        let command =
+            Command::new(["sh", "-c", UP, "machine", &self.name, &healthy, build]).stdin(content).timeout(LIMIT);
+        self.reach.forget();
+        let output = self.reach.run(cx, command).await?;
+        if output.success() { Ok(()) } else { Err(self.failed(&output)) }
+    }
+
+    fn failed(&self, output: &Output) -> Failure {
+        let failed: Vec<_> = output.stdout.lines().filter_map(|line| line.strip_prefix("failed: ")).collect();
+        let failure = match &failed[..] {
+            [] => Failure::new(format!("`docker compose up` of {} failed", self.name)),
+            failed => Failure::new(failed.join("; ")),
+        };
+        let rest: Vec<_> = output.stdout.lines().filter(|line| !line.starts_with("failed: ")).collect();
+        failure.detail(&rest.join("\n"))
+    }
+}
+
+fn id(name: &str, reach: &Reach) -> ResourceId {
+    ResourceId::new(KIND, format!("{name}@{}", reach.name))
+}
+
+pub(super) fn refused(error: Error) -> Failure {
+    Failure { hint: error.hint, ..Failure::new(error.message) }
+}
+
+/// What is on a machine of a project, as attributes.
+pub(crate) fn attributes(name: &str, found: &state::Project, facts: &Facts) -> Attributes {
+    let containers: Vec<&Container> = facts.containers.iter().filter(|container| container.project == name).collect();
+    attributes! {
+        "files": found.files,
+        "arguments": settings(name, &found.arguments),
+        "services": found.services(containers.iter().copied()),
+        "containers": containers.len(),
+    }
+}
+
+/// `-p site --project-directory … -f … --env-file … --profile …`, all paths as the machine knows them.
+fn arguments(project: &ComposeProject, bundle: &Bundle) -> Result<Vec<String>, Error> {
+    let folder = folder(project.name.as_str());
+    let mut arguments =
+        vec!["-p".to_owned(), project.name.to_string(), "--project-directory".to_owned(), folder.clone()];
+    let files = project.files.iter().map(|file| ("-f", file));
+    for (flag, file) in files.chain(project.env_files.iter().map(|file| ("--env-file", file))) {
+        arguments.extend([flag.to_owned(), format!("{folder}/{}", bundle.relative(file)?)]);
+    }
+    arguments.extend(project.profiles.iter().flat_map(|profile| ["--profile".to_owned(), profile.clone()]));
+    Ok(arguments)
+}
+
+/// The part of the arguments that a user has a say in: `-f compose.yaml --profile debug`.
+fn settings(name: &str, arguments: &[String]) -> String {
+    let folder = format!("{}/", folder(name));
+    let words = arguments.iter().skip(4).map(|word| word.strip_prefix(&folder).unwrap_or(word));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[async_trait]
+impl Resource for Project {
+    fn id(&self) -> &ResourceId {
+        &self.id
+    }
+
+    fn parents(&self) -> &[Parent] {
+        &self.parents
+    }
+
+    fn desired(&self) -> &Attributes {
+        &self.desired
+    }
+
+    fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
+        let text = match change.path.keys().first().map(String::as_str) {
+            Some("services") => {
+                let before = change.before.as_ref().map(plain).unwrap_or_default();
+                return Impact::InPlace(Disruption::None, Some(format!("brings it up: {before}")));
+            }
+            Some("arguments") => "restarts services that are configured otherwise",
+            _ => "restarts services that use the file",
+        };
+        Impact::InPlace(Disruption::Restart, Some(text.to_owned()))
+    }
+
+    fn deletion(&self) -> Disruption {
+        Disruption::Replace
+    }
+
+    async fn read(&self, cx: &Context) -> Observation {
+        match self.look(cx).await {
+            Ok(Some(attributes)) => Observation::Present(attributes),
+            Ok(None) => Observation::Absent,
+            Err(why) => Observation::Unreadable(why),
+        }
+    }
+
+    async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
+        let Some(wanted) = &self.wanted else {
+            return Err(Failure::new("the Machinefile does not say what is in it"));
+        };
+        self.look(cx).await.map_err(Failure::new)?;
+        self.up(cx, wanted).await?;
+        let seen = self.look(cx).await.map_err(Failure::new)?;
+        seen.ok_or_else(|| Failure::new("its folder is gone again"))
+    }
+
+    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
+        self.create(cx).await
+    }
+
+    /// Volumes stay.
+    async fn delete(&self, cx: &Context) -> Result<(), Failure> {
+        if self.look(cx).await.map_err(Failure::new)?.is_none() {
+            return Ok(());
+        }
+        self.reach.forget();
+        let command = Command::script(DOWN, [self.name.as_str()]).timeout(Duration::from_secs(300));
+        let output = self.reach.run(cx, command).await?;
+        if output.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("`docker compose down` of {} failed", self.name)).detail(&output.stdout))
+    }
+}

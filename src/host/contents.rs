@@ -1,0 +1,49 @@
+//! What we own inside a machine, so that what left the Machinefile is found.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::host::compose::project::{self, Project};
+use crate::host::reach::Reach;
+use crate::id::ResourceId;
+use crate::resource::{Context, Failure, Found, Parent, Resource, Source};
+
+/// The listing of one machine.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    reach: Arc<Reach>,
+}
+
+impl Contents {
+    pub(crate) fn new(reach: &Arc<Reach>) -> Self {
+        Self { reach: Arc::clone(reach) }
+    }
+}
+
+#[async_trait]
+impl Source for Contents {
+    fn name(&self) -> &str {
+        self.reach.id.as_str()
+    }
+
+    async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure> {
+        let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
+        let slug = cx.owner.slug();
+        let owned = facts.projects.iter().filter(|(_, found)| found.owner == slug);
+        Ok(owned
+            .map(|(name, found)| Found {
+                id: ResourceId::new(project::KIND, format!("{name}@{}", self.reach.name)),
+                attributes: project::attributes(name, found, &facts),
+            })
+            .collect())
+    }
+
+    fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
+        let (name, machine) = found.id.name().split_once('@')?;
+        let ours = found.id.kind() == project::KIND && machine == self.reach.name.as_str();
+        // Within the host and not the engine: the Machinefile may no longer speak of an engine either.
+        let parent = Parent::within(self.reach.id.clone());
+        ours.then(|| Arc::new(Project::left(&self.reach, name, parent)) as Arc<dyn Resource>)
+    }
+}

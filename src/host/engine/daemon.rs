@@ -1,0 +1,195 @@
+//! The running engine and its options.
+//!
+//! Options are merged by key between what the Machinefile says, what we wrote last (kept on the machine itself) and what is
+//! there, so that keys made by hand survive and keys that left the Machinefile go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Map;
+
+use crate::desired;
+use crate::host::engine::options::{self, Merge};
+use crate::host::facts::Facts;
+use crate::host::reach::Reach;
+use crate::id::{Kind, ResourceId};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::transport::{Command, Output, quote};
+use crate::value::{Attributes, Value};
+
+pub(crate) const KIND: Kind = "engine.daemon";
+
+const APPLY: &str = include_str!("apply.sh");
+
+/// How long an engine may take to answer, on hardware.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// Exit statuses of the script.
+const REFUSED: i32 = 10;
+const ROLLED_BACK: i32 = 11;
+
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    id: ResourceId,
+    reach: Arc<Reach>,
+    options: Map<String, Value>,
+    parents: Vec<Parent>,
+    desired: Attributes,
+}
+
+impl Daemon {
+    pub(crate) fn new(reach: &Arc<Reach>, engine: &desired::Engine) -> Self {
+        let options: Map<_, _> = engine.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self {
+            id: ResourceId::new(KIND, &reach.name),
+            parents: vec![Parent::within(ResourceId::new(super::package::KIND, &reach.name))],
+            desired: crate::attributes! { "options": options, "running": true },
+            options,
+            reach: Arc::clone(reach),
+        }
+    }
+
+    async fn look(&self, cx: &Context) -> Result<Attributes, String> {
+        let facts = self.reach.facts(cx).await?;
+        let found = found(&facts, &self.reach)?;
+        let merge = Merge { ours: &self.options, applied: &facts.applied, found: &found };
+        let info = facts.info.as_ref();
+        let count = |key: &str| info.and_then(|info| info[key].as_u64()).unwrap_or(0);
+        let mut seen = crate::attributes! {
+            "options": merge.owned(),
+            "running": info.is_some(),
+            "containers": count("ContainersRunning"),
+            "live-restore": info.is_some_and(|info| info["LiveRestoreEnabled"] == true),
+        };
+        if let Some(version) = facts.engine_version() {
+            seen.insert("version".to_owned(), version.into());
+        }
+        Ok(seen)
+    }
+
+    async fn apply(&self, cx: &Context, ours: &Map<String, Value>) -> Result<(), Failure> {
+        self.reach.forget();
+        let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
+        let found = found(&facts, &self.reach).map_err(Failure::new)?;
+        let merge = Merge { ours, applied: &facts.applied, found: &found };
+        let running = facts.info.is_some();
+        let changed = merge.merged() != found || facts.applied != *ours;
+        if running && !changed {
+            return Ok(());
+        }
+        let how = if running && merge.disruption() <= Disruption::Reload { "reload" } else { "restart" };
+        cx.progress.say(if how == "reload" { "reloading the engine" } else { "restarting the engine" });
+        let limit = self.reach.patiently(cx, ANSWER);
+        let command = script(&merge, how, limit).timeout(3 * ANSWER + Duration::from_secs(30));
+        self.reach.forget();
+        let output = self.reach.run_quietly(cx, command).await?;
+        if output.success() { Ok(()) } else { Err(refusal(&merge, &output)) }
+    }
+}
+
+/// The script with its three texts in front.
+fn script(merge: &Merge<'_>, how: &str, limit: Duration) -> Command {
+    let json =
+        |options: &Map<String, Value>| quote::quote(&serde_json::to_string_pretty(options).expect("a map is JSON"));
+    let texts = format!("new={}\neither={}\nours={}\n", json(&merge.merged()), json(&merge.either()), json(merge.ours));
+    Command::script(&format!("{texts}{APPLY}"), [how.to_owned(), limit.as_secs().to_string()])
+}
+
+fn refusal(merge: &Merge<'_>, output: &Output) -> Failure {
+    let said = output.stdout.as_str();
+    let named: Vec<_> =
+        merge.ours.keys().filter(|name| said.contains(name.as_str())).map(|n| format!("`{n}`")).collect();
+    let options = if named.is_empty() { "these options".to_owned() } else { named.join(", ") };
+    let failure = match output.status {
+        REFUSED => Failure::new(format!("the engine refuses {options}; nothing was changed")),
+        ROLLED_BACK => {
+            Failure::new(format!("the engine does not start with {options}; the old options are back in force"))
+        }
+        _ => Failure::new("the engine's options could not be put in force"),
+    };
+    failure
+        .detail(&said.lines().map(readable).collect::<Vec<_>>().join("\n"))
+        .hint("correct `engine.options` in the Machinefile")
+}
+
+/// A line of the daemon's log without what only machines read.
+fn readable(line: &str) -> &str {
+    match line.split_once("msg=\"") {
+        Some((_, message)) => message.strip_suffix('"').unwrap_or(message),
+        None => line,
+    }
+}
+
+fn found(facts: &Facts, reach: &Reach) -> Result<Map<String, Value>, String> {
+    match &facts.options {
+        Some(Ok(found)) => Ok(found.clone().unwrap_or_default()),
+        Some(Err(why)) => {
+            Err(format!("/etc/docker/daemon.json on {} is not JSON ({why}); correct or remove it there", reach.name))
+        }
+        None => Ok(Map::new()),
+    }
+}
+
+/// `3 containers restart`.
+pub(super) fn stops(containers: u64) -> String {
+    match containers {
+        0 => "no container runs".to_owned(),
+        1 => "1 container restarts".to_owned(),
+        n => format!("{n} containers restart"),
+    }
+}
+
+#[async_trait]
+impl Resource for Daemon {
+    fn id(&self) -> &ResourceId {
+        &self.id
+    }
+
+    fn parents(&self) -> &[Parent] {
+        &self.parents
+    }
+
+    fn desired(&self) -> &Attributes {
+        &self.desired
+    }
+
+    fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
+        let [kind, name, inner @ ..] = change.path.keys() else {
+            return Impact::InPlace(Disruption::None, Some("starts the engine".to_owned()));
+        };
+        debug_assert_eq!(kind, "options");
+        let removed = inner.is_empty() && change.after.is_none();
+        let text = match options::disruption(name, removed) {
+            (Disruption::Reload, _) => {
+                return Impact::InPlace(Disruption::Reload, Some("reloads the engine".to_owned()));
+            }
+            (Disruption::DataLoss, what) => return Impact::InPlace(Disruption::DataLoss, what.map(str::to_owned)),
+            _ if observed.get("live-restore") == Some(&Value::Bool(true)) => "containers keep running".to_owned(),
+            _ => stops(observed.get("containers").and_then(Value::as_u64).unwrap_or(0)),
+        };
+        Impact::InPlace(Disruption::Restart, Some(format!("restarts the engine, {text}")))
+    }
+
+    fn deletion(&self) -> Disruption {
+        Disruption::Restart
+    }
+
+    async fn read(&self, cx: &Context) -> Observation {
+        self.look(cx).await.map_or_else(Observation::Unreadable, Observation::Present)
+    }
+
+    async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
+        self.apply(cx, &self.options).await?;
+        self.look(cx).await.map_err(Failure::new)
+    }
+
+    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
+        self.create(cx).await
+    }
+
+    /// Takes our options back; the engine itself belongs to its packages.
+    async fn delete(&self, cx: &Context) -> Result<(), Failure> {
+        self.apply(cx, &Map::new()).await
+    }
+}

@@ -1,0 +1,6 @@
+//! The Docker Engine of a machine: its packages, its daemon, its options.
+
+pub(crate) mod daemon;
+pub(crate) mod options;
+pub(crate) mod package;
+mod release;

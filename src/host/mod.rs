@@ -1,0 +1,109 @@
+//! What we keep on a machine that can be reached: that it is ready, its names and filesystems, its Docker Engine and the
+//! compose projects on it.
+//!
+//! Everything here is read by one script per machine and run ([`facts`](self)), and changed by scripts that need nobody at
+//! the other end once they have begun.
+
+mod cloud_init;
+mod compose;
+mod contents;
+mod engine;
+mod facts;
+mod filesystem;
+mod names;
+mod reach;
+mod ready;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use compose::bundle::{Bundle, Error as BundleError};
+
+use crate::desired::{ComposeProject, Machine};
+use crate::host::compose::project::Project;
+use crate::host::engine::{daemon::Daemon, options, package::Packages};
+use crate::host::filesystem::Fills;
+use crate::host::names::Names;
+use crate::host::reach::Reach;
+use crate::host::ready::Ready;
+use crate::id::{Name, ResourceId};
+use crate::note::Note;
+use crate::resource::Resource;
+use crate::transport::Transport;
+use crate::transport::ssh::{Connections, Endpoint};
+
+type Dial = dyn Fn(Endpoint) -> Arc<dyn Transport> + Send + Sync;
+
+/// How machines are reached: a way to connect and the project's private key.
+pub struct Hosts {
+    dial: Box<Dial>,
+    key: ResourceId,
+    key_file: PathBuf,
+}
+
+impl std::fmt::Debug for Hosts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hosts").field("key_file", &self.key_file).finish_non_exhaustive()
+    }
+}
+
+impl Hosts {
+    /// Over SSH. `key` is the resource that makes the private key in `key_file`.
+    #[must_use]
+    pub fn over_ssh(connections: Connections, key: ResourceId, key_file: PathBuf) -> Self {
+        Self::new(move |endpoint| connections.get(endpoint), key, key_file)
+    }
+
+    /// Through whatever `dial` connects to.
+    pub fn new(
+        dial: impl Fn(Endpoint) -> Arc<dyn Transport> + Send + Sync + 'static,
+        key: ResourceId,
+        key_file: PathBuf,
+    ) -> Self {
+        Self { dial: Box::new(dial), key, key_file }
+    }
+}
+
+/// The resources on one machine, parents first. Reads the compose projects' files; findings name what cannot be done.
+pub fn expand(
+    machine: &Machine,
+    machine_resource: &ResourceId,
+    projects: &[&ComposeProject],
+    peers: &BTreeMap<Name, Ipv4Addr>,
+    hosts: &Arc<Hosts>,
+) -> (Vec<Arc<dyn Resource>>, Vec<Note>) {
+    let reach = Arc::new(Reach::new(machine, machine_resource, hosts));
+    let mut resources: Vec<Arc<dyn Resource>> =
+        vec![Arc::new(Ready::new(&reach, &hosts.key)), Arc::new(Names::new(&reach, peers))];
+    for (name, disk) in &machine.resources.disks {
+        let mount = disk.mount.as_deref().or((name.as_str() == "root").then_some("/"));
+        if let Some(mount) = mount {
+            resources.push(Arc::new(Fills::new(&reach, name, mount)));
+        }
+    }
+    let mut notes = Vec::new();
+    if let Some(engine) = &machine.engine {
+        notes.extend(options::check(engine));
+        resources.push(Arc::new(Packages::new(&reach, engine, !projects.is_empty())));
+        resources.push(Arc::new(Daemon::new(&reach, engine)));
+    }
+    for project in projects {
+        if machine.engine.is_none() {
+            notes.push(no_engine(machine, project));
+            continue;
+        }
+        match Project::new(&reach, project) {
+            Ok(project) => resources.push(Arc::new(project)),
+            Err(error) => notes.push(Note { hint: error.hint, ..Note::error(project.at.clone(), error.message) }),
+        }
+    }
+    (resources, notes)
+}
+
+fn no_engine(machine: &Machine, project: &ComposeProject) -> Note {
+    let message = format!("`{}` has no engine to run compose project `{}`", machine.name, project.name);
+    Note::error(project.at.join("on"), message)
+        .hint(format!("remove `engine: false` from `{}`, or name another machine", machine.at))
+}

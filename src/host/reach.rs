@@ -1,0 +1,150 @@
+//! One machine as the resources on it see it: how to reach it, whether it is ready, what it is like.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use crate::desired;
+use crate::host::Hosts;
+use crate::host::facts::{self, Facts};
+use crate::id::{Name, ResourceId};
+use crate::provider::output;
+use crate::resource::{Context, Failure};
+use crate::transport::ssh::{Endpoint, Identity};
+use crate::transport::{Command, Error, Lines, Output, Transport};
+use crate::value::Value;
+
+/// The attribute of the `host` resource that says whether its children can be asked.
+pub(crate) const READY: &str = "ready";
+
+type Gathered = Arc<OnceCell<Result<Arc<Facts>, String>>>;
+
+/// Shared by the resources of one machine.
+pub(crate) struct Reach {
+    pub(crate) name: Name,
+    /// The `host` resource.
+    pub(crate) id: ResourceId,
+    /// The provider's resource, whose outputs say where the machine answers.
+    pub(crate) machine: ResourceId,
+    ssh: desired::Ssh,
+    hosts: Arc<Hosts>,
+    facts: Mutex<Gathered>,
+}
+
+impl std::fmt::Debug for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reach({})", self.id)
+    }
+}
+
+impl Reach {
+    pub(crate) fn new(machine: &desired::Machine, resource: &ResourceId, hosts: &Arc<Hosts>) -> Self {
+        Self {
+            name: machine.name.clone(),
+            id: ResourceId::new(crate::host::ready::KIND, &machine.name),
+            machine: resource.clone(),
+            ssh: machine.ssh.clone(),
+            hosts: Arc::clone(hosts),
+            facts: Mutex::default(),
+        }
+    }
+
+    /// Why nothing on the machine can be read now; `None` when it can.
+    pub(crate) fn unready(&self, cx: &Context) -> Option<String> {
+        if cx.output(&self.id, READY) == Some(Value::Bool(true)) {
+            return None;
+        }
+        let stopped = self.power(cx).is_some_and(|power| power != "running");
+        let why = if stopped { "is stopped" } else { "does not answer yet" };
+        Some(format!("{} {why}", self.name))
+    }
+
+    pub(crate) fn power(&self, cx: &Context) -> Option<String> {
+        self.text(cx, output::POWER)
+    }
+
+    pub(crate) fn text(&self, cx: &Context, attribute: &str) -> Option<String> {
+        cx.output(&self.machine, attribute)?.as_str().map(str::to_owned)
+    }
+
+    /// A time that holds on hardware, as long as it takes here.
+    pub(crate) fn patiently(&self, cx: &Context, time: Duration) -> Duration {
+        let patience = cx.output(&self.machine, output::PATIENCE).and_then(|v| v.as_f64()).unwrap_or(1.0);
+        time.mul_f64(patience.clamp(1.0, 100.0))
+    }
+
+    pub(crate) fn transport(&self, cx: &Context) -> Result<Arc<dyn Transport>, Failure> {
+        let known = |attribute| {
+            self.text(cx, attribute)
+                .ok_or_else(|| Failure::new(format!("{} does not say its `{attribute}` yet", self.machine)))
+        };
+        let file = self.ssh.identity.clone().unwrap_or_else(|| self.hosts.key_file.clone());
+        let endpoint = Endpoint {
+            address: known(output::SSH)?,
+            user: self.ssh.user.to_string(),
+            host_key: known(output::HOST_KEY)?,
+            identity: Identity { file, agent: self.ssh.agent },
+        };
+        Ok((self.hosts.dial)(endpoint))
+    }
+
+    /// Runs a command there, in the time given on hardware; output lines become progress.
+    pub(crate) async fn run(&self, cx: &Context, command: Command) -> Result<Output, Failure> {
+        self.run_telling(cx, command, &mut |line| cx.progress.say(line.trim())).await
+    }
+
+    pub(crate) async fn run_quietly(&self, cx: &Context, command: Command) -> Result<Output, Failure> {
+        self.run_telling(cx, command, &mut |_| ()).await
+    }
+
+    async fn run_telling(&self, cx: &Context, command: Command, line: &mut Lines<'_>) -> Result<Output, Failure> {
+        let transport = self.transport(cx)?;
+        let limit = self.patiently(cx, command.timeout);
+        let command = command.timeout(limit);
+        tokio::select! {
+            output = transport.stream(&command, line) => output.map_err(|error| failure(&error)),
+            () = cx.cancel.cancelled() => Err(stopped()),
+        }
+    }
+
+    /// What the machine is like, asked once until [`Reach::forget`].
+    pub(crate) async fn facts(&self, cx: &Context) -> Result<Arc<Facts>, String> {
+        if let Some(why) = self.unready(cx) {
+            return Err(why);
+        }
+        let gathered = Arc::clone(&*self.facts.lock().expect("no holder panics"));
+        gathered.get_or_init(|| self.gather(cx)).await.clone()
+    }
+
+    /// Forgets what was gathered: the next question is asked anew. Called before and after every change.
+    pub(crate) fn forget(&self) {
+        *self.facts.lock().expect("no holder panics") = Gathered::default();
+    }
+
+    async fn gather(&self, cx: &Context) -> Result<Arc<Facts>, String> {
+        let command = Command::script(facts::SCRIPT, [""; 0]).timeout(Duration::from_secs(60));
+        let output = self.run_quietly(cx, command).await.map_err(|failure| failure.message)?;
+        if !output.success() {
+            return Err(format!("{} could not be looked at: {}", self.name, output.stderr.trim()));
+        }
+        Ok(Arc::new(Facts::parse(&output.stdout)))
+    }
+}
+
+/// In words for the user; what may pass is marked so.
+pub(crate) fn failure(error: &Error) -> Failure {
+    let failure = Failure::new(error.to_string());
+    match error {
+        Error::HostKey { .. } => {
+            failure.hint("someone else answers at this address, or the machine was made anew by hand")
+        }
+        Error::Denied { .. } => failure.hint("set `ssh.identity` or `ssh.agent`, or put the project's key back"),
+        Error::Unreachable { .. } | Error::Lost { .. } => failure.retry(None),
+        Error::Timeout { .. } => failure,
+    }
+}
+
+pub(crate) fn stopped() -> Failure {
+    Failure::new("stopped on request").hint("run the same command again to go on")
+}
