@@ -1,5 +1,7 @@
 //! Where machines come from: the driver contract and the table of drivers.
 
+pub mod qemu;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -106,3 +108,6 @@ pub struct Driver {
     pub settings: &'static [Setting],
     pub open: fn(&Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>>,
 }
+
+/// Every driver there is.
+pub const DRIVERS: &[Driver] = &[qemu::DRIVER];

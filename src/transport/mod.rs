@@ -1,5 +1,8 @@
 //! How commands and files reach a machine: one trait, and SSH behind it.
 
+pub mod http;
+pub mod local;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
