@@ -1,5 +1,6 @@
 //! Where machines come from: the driver contract and the table of drivers.
 
+pub mod qemu;
 pub mod setting;
 mod simulated;
 
@@ -110,4 +111,4 @@ pub struct Driver {
 }
 
 /// Every driver there is.
-pub const DRIVERS: &[Driver] = &[simulated::DRIVER];
+pub const DRIVERS: &[Driver] = &[qemu::DRIVER, simulated::DRIVER];

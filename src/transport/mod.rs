@@ -1,5 +1,7 @@
 //! How commands and files reach a machine: one trait, and SSH behind it.
 
+pub mod http;
+pub mod local;
 pub mod quote;
 pub mod ssh;
 

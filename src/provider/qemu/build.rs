@@ -1,0 +1,172 @@
+//! Images made here from a Debian archive by `mmdebstrap`, without loop devices and, where user namespaces allow
+//! it, without being root. They boot with their own kernel directly and leave out what makes a boot slow.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::desired::Build;
+use crate::provider::qemu::binary::{Arch, missing, tool};
+use crate::provider::qemu::catalogue::codename;
+use crate::provider::qemu::folder::{make_private, problem, remove_tree, write_file};
+use crate::provider::qemu::store::{DISK, INITRD, KERNEL};
+use crate::resource::{Context, Failure};
+use crate::transport::{Command, local};
+
+/// Changes whenever the recipe does, so that images made by an older one are not taken for this one's.
+const RECIPE: &str = "1";
+const ESSENTIAL: &str = include_str!("build/essential.sh");
+const CUSTOMIZE: &str = include_str!("build/customize.sh");
+const LIMIT: Duration = Duration::from_secs(3600);
+/// Every machine's root disk is at least this large; the file system is made so and grows at the first boot.
+const SIZE: u64 = 4 << 30;
+
+const PACKAGES: &[&str] = &[
+    "tiny-initramfs", "systemd-sysv", "dbus", "udev", "kmod", "procps", "e2fsprogs", "cloud-init", "cloud-guest-utils", "netplan.io",
+    "iproute2", "openssh-server", "sudo", "ca-certificates",
+];
+
+/// Two builds with the same key are the same.
+pub(super) fn key(build: &Build, arch: Arch) -> String {
+    let mut hasher = Sha256::new();
+    let mirror = build.mirror.as_deref().unwrap_or_default();
+    for part in [RECIPE, ESSENTIAL, CUSTOMIZE, arch.name(), &build.release, mirror, &packages(build, arch)] {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hex::encode(hasher.finalize())
+}
+
+fn packages(build: &Build, arch: Arch) -> String {
+    let kernel = format!("linux-image-cloud-{}", arch.debian());
+    // In Debian 12 it is a part of systemd.
+    let resolver = (build.release != "debian-12").then_some("systemd-resolved");
+    let mut all: Vec<&str> = PACKAGES.to_vec();
+    all.push(&kernel);
+    all.extend(resolver);
+    all.extend(build.packages.iter().map(String::as_str));
+    all.sort_unstable();
+    all.dedup();
+    all.join(",")
+}
+
+/// Makes `disk.qcow2`, `vmlinuz` and `initrd.img` in `target`.
+pub(super) async fn build(build: &Build, arch: Arch, target: &Path, cx: &Context) -> Result<(), Failure> {
+    for program in ["mmdebstrap", "mke2fs", "qemu-img"] {
+        local::find(program).ok_or_else(|| missing(program))?;
+    }
+    let yard = Yard::new()?;
+    debootstrap(build, arch, &yard, cx).await?;
+    cx.progress.say("making the root file system");
+    yard.run(&["sh", "-c", PACK, "sh", yard.text("root").as_str(), yard.text("out").as_str(), &SIZE.to_string()]).await?;
+    cx.progress.say("converting the image");
+    let disk = target.join(DISK);
+    let convert = ["convert", "-f", "raw", "-O", "qcow2"].map(Into::into);
+    let files = [yard.text("out/root.raw"), disk.display().to_string()];
+    tool(["qemu-img".to_owned()].into_iter().chain(convert).chain(files), LIMIT).await?;
+    for file in [KERNEL, INITRD] {
+        fs::copy(yard.path(&format!("out/{file}")), target.join(file)).map_err(problem(target))?;
+    }
+    yard.clear().await
+}
+
+/// Turns the tree `$1` into a file system of `$3` bytes in `$2`, with kernel and initial RAM disk beside it.
+/// The journal and inode tables are left to be initialised by the running system.
+const PACK: &str = r#"set -eu
+umask 022
+cp "$1"/boot/vmlinuz-* "$2/vmlinuz"
+cp "$1"/boot/initrd.img-* "$2/initrd.img"
+chmod 644 "$2/vmlinuz" "$2/initrd.img"
+truncate -s "$3" "$2/root.raw"
+PATH="$PATH:/usr/sbin:/sbin" mke2fs -q -t ext4 -L root -E lazy_itable_init=1,lazy_journal_init=1 -d "$1" "$2/root.raw"
+"#;
+
+async fn debootstrap(build: &Build, arch: Arch, yard: &Yard, cx: &Context) -> Result<(), Failure> {
+    let version = build.release.trim_start_matches("debian-");
+    let mut argv: Vec<String> = ["mmdebstrap", "--variant=minbase", "--format=directory"].map(Into::into).into();
+    argv.push(format!("--mode={}", if yard.privileged { "root" } else { "unshare" }));
+    argv.push(format!("--architectures={}", arch.debian()));
+    argv.push(format!("--include={}", packages(build, arch)));
+    argv.push("--dpkgopt=force-unsafe-io".into());
+    argv.extend(["man", "doc", "locale", "info"].map(|dir| format!("--dpkgopt=path-exclude=/usr/share/{dir}/*")));
+    argv.push("--dpkgopt=path-include=/usr/share/doc/*/copyright".into());
+    argv.push(format!("--essential-hook=sh {} \"$1\"", yard.text("essential.sh")));
+    argv.push(format!("--customize-hook=sh {} \"$1\"", yard.text("customize.sh")));
+    argv.extend([codename(version).to_owned(), yard.text("root")]);
+    argv.extend(build.mirror.clone());
+    cx.progress.say(format!("building {} from packages", build.release));
+    let mut say = |line: &str| {
+        if let Some(step) = line.strip_prefix("I: ") {
+            cx.progress.say(format!("building {}: {step}", build.release));
+        }
+    };
+    let command = Command::new(argv).timeout(LIMIT);
+    let output = tokio::select! {
+        output = local::stream(&command, &mut say) => output.map_err(|error| Failure::new(error.to_string()))?,
+        () = cx.cancel.cancelled() => return Err(Failure::new(format!("stopped while building {}", build.release))),
+    };
+    if output.success() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("mmdebstrap could not build {}", build.release))
+        .hint("check that the package names exist in that release and that the archive can be reached")
+        .detail(&output.stderr))
+}
+
+/// A folder to build in. Without root, the tree belongs to users of a namespace to whom the cache is closed, so it
+/// is in the temporary folder, below a name that nobody else can list.
+struct Yard {
+    outer: PathBuf,
+    inner: PathBuf,
+    privileged: bool,
+}
+
+impl Yard {
+    fn new() -> Result<Self, Failure> {
+        let privileged = rustix::process::getuid().is_root();
+        let random = |n: usize| -> String {
+            use russh::keys::ssh_key::rand_core::Rng;
+            let mut bytes = vec![0; n];
+            russh::keys::key::safe_rng().fill_bytes(&mut bytes);
+            hex::encode(bytes)
+        };
+        let outer = std::env::temp_dir().join(format!("machine-build-{}", random(4)));
+        let yard = Self { inner: outer.join(random(16)), outer, privileged };
+        make_private(&yard.inner)?;
+        make_private(&yard.path("out"))?;
+        for (name, text) in [("essential.sh", ESSENTIAL), ("customize.sh", CUSTOMIZE)] {
+            write_file(&yard.path(name), text.as_bytes(), 0o644)?;
+        }
+        if !privileged {
+            let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(problem(path));
+            open(&yard.outer, 0o711)?;
+            open(&yard.inner, 0o777)?;
+            open(&yard.path("out"), 0o777)?;
+        }
+        Ok(yard)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.inner.join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// As the user to whom the tree's files belong.
+    async fn run(&self, argv: &[&str]) -> Result<(), Failure> {
+        let helper: &[&str] = if self.privileged { &[] } else { &["mmdebstrap", "--unshare-helper"] };
+        tool(helper.iter().chain(argv).copied(), LIMIT).await.map(drop)
+    }
+
+    async fn clear(&self) -> Result<(), Failure> {
+        if !self.privileged {
+            self.run(&["rm", "-rf", self.text("root").as_str(), self.text("out").as_str()]).await?;
+        }
+        remove_tree(&self.outer)
+    }
+}

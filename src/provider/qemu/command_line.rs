@@ -1,0 +1,169 @@
+//! A machine as QEMU's arguments: pure.
+
+use std::path::{Path, PathBuf};
+
+use crate::desired::Forward;
+use crate::provider::qemu::accelerator::Accelerator;
+use crate::provider::qemu::binary::Arch;
+use crate::provider::qemu::disk::{ROOT, file};
+use crate::provider::qemu::monitor::rule;
+
+/// Everything that QEMU is told.
+#[derive(Clone, Debug)]
+pub(super) struct Spec<'a> {
+    pub(super) name: &'a str,
+    pub(super) arch: Arch,
+    pub(super) accelerator: Accelerator,
+    pub(super) cpus: u32,
+    /// Bytes.
+    pub(super) ram: u64,
+    /// Where the machine's files are.
+    pub(super) folder: &'a Path,
+    pub(super) monitor: &'a Path,
+    /// Beside `root`, which is always the first.
+    pub(super) disks: &'a [String],
+    /// SSH among them.
+    pub(super) forwards: &'a [Forward],
+    pub(super) macs: [String; 2],
+    /// Its own socket on the segment and the switch's.
+    pub(super) segment: [PathBuf; 2],
+    /// Whether kernel and initial RAM disk lie beside the disks.
+    pub(super) direct: bool,
+}
+
+pub(super) const PID: &str = "vm.pid";
+pub(super) const CONSOLE: &str = "console.log";
+
+pub(super) fn arguments(spec: &Spec<'_>) -> Vec<String> {
+    let mut line = Line(Vec::new());
+    line.add("-name", format!("guest={0},process=machine-{0}", spec.name));
+    line.flag("-nodefaults").flag("-no-user-config");
+    line.add("-display", "none").add("-machine", spec.arch.machine());
+    line.add("-accel", accelerator(spec.accelerator)).add("-cpu", processor(spec.accelerator));
+    line.add("-smp", spec.cpus.to_string()).add("-m", format!("{}k", spec.ram / 1024));
+    if spec.arch == Arch::Arm && !spec.direct {
+        line.add("-bios", "edk2-aarch64-code.fd");
+    }
+    drives(&mut line, spec);
+    line.add("-device", "virtio-rng-pci");
+    networks(&mut line, spec);
+    if spec.direct {
+        line.add("-kernel", path(&spec.folder.join("vmlinuz"))).add("-initrd", path(&spec.folder.join("initrd.img")));
+        line.add("-append", kernel_arguments(spec));
+    }
+    let console = escaped(&spec.folder.join(CONSOLE));
+    line.add("-chardev", format!("file,id=console,path={console},append=on")).add("-serial", "chardev:console");
+    line.add("-qmp", format!("unix:{},server=on,wait=off", escaped(spec.monitor)));
+    line.add("-pidfile", path(&spec.folder.join(PID))).flag("-daemonize");
+    line.0
+}
+
+const fn accelerator(accelerator: Accelerator) -> &'static str {
+    match accelerator {
+        Accelerator::Kvm => "kvm",
+        Accelerator::Hvf => "hvf",
+        // One thread of the computer for each processor of the guest.
+        Accelerator::Tcg => "tcg,thread=multi",
+    }
+}
+
+const fn processor(accelerator: Accelerator) -> &'static str {
+    match accelerator {
+        Accelerator::Kvm | Accelerator::Hvf => "host",
+        Accelerator::Tcg => "max",
+    }
+}
+
+/// The root disk first, so that it is the guest's first disk; the seed last.
+fn drives(line: &mut Line, spec: &Spec<'_>) {
+    let others = spec.disks.iter().map(String::as_str).filter(|disk| *disk != ROOT);
+    for disk in std::iter::once(ROOT).chain(others) {
+        let image = escaped(&spec.folder.join(file(disk)));
+        line.add("-drive", format!("if=none,id=disk-{disk},file={image},format=qcow2,discard=unmap"));
+        line.add("-device", format!("virtio-blk-pci,drive=disk-{disk},serial={disk}"));
+    }
+    let seed = escaped(&spec.folder.join("seed.img"));
+    line.add("-drive", format!("if=none,id=seed,file={seed},format=raw,readonly=on"));
+    line.add("-device", "virtio-blk-pci,drive=seed,serial=machine-seed");
+}
+
+fn networks(line: &mut Line, spec: &Spec<'_>) {
+    let forwards: String = spec.forwards.iter().map(|forward| format!(",hostfwd={}", rule(forward))).collect();
+    let [own, switch] = spec.segment.each_ref().map(|socket| escaped(socket));
+    let [world, segment] = &spec.macs;
+    line.add("-netdev", format!("user,id=user{forwards}"));
+    line.add("-device", format!("virtio-net-pci,netdev=user,mac={world},romfile="));
+    let ends = format!("local.type=unix,local.path={own},remote.type=unix,remote.path={switch}");
+    line.add("-netdev", format!("dgram,id=segment,{ends}"));
+    line.add("-device", format!("virtio-net-pci,netdev=segment,mac={segment},romfile="));
+}
+
+fn kernel_arguments(spec: &Spec<'_>) -> String {
+    let console = spec.arch.console();
+    let base = format!("root=/dev/vda rootfstype=ext4 rw console={console} quiet systemd.show_status=false");
+    match spec.accelerator {
+        // Emulated processors have no speculation to be protected from.
+        Accelerator::Tcg => format!("{base} mitigations=off"),
+        Accelerator::Kvm | Accelerator::Hvf => base,
+    }
+}
+
+struct Line(Vec<String>);
+
+impl Line {
+    fn flag(&mut self, name: &str) -> &mut Self {
+        self.0.push(name.to_owned());
+        self
+    }
+
+    fn add(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        self.0.extend([name.to_owned(), value.into()]);
+        self
+    }
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A path inside an option list, where a comma would end it.
+fn escaped(value: &Path) -> String {
+    path(value).replace(',', ",,")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::Protocol;
+
+    fn line(accelerator: Accelerator, direct: bool) -> String {
+        let forward = Forward { address: [127, 0, 0, 1].into(), port: 2222, target: 22, protocol: Protocol::Tcp };
+        let spec = Spec {
+            name: "web",
+            arch: Arch::X86,
+            accelerator,
+            cpus: 2,
+            ram: 1 << 30,
+            folder: Path::new("/d,ata"),
+            monitor: Path::new("/run/qmp.sock"),
+            disks: &["data".into(), "root".into()],
+            forwards: &[forward],
+            macs: ["52:54:00:00:00:00".into(), "52:54:00:00:00:01".into()],
+            segment: ["/run/a.port".into(), "/run/switch.sock".into()],
+            direct,
+        };
+        arguments(&spec).join(" ").replace(" -", "\n-")
+    }
+
+    #[test]
+    fn a_machine_as_arguments() {
+        insta::assert_snapshot!(line(Accelerator::Tcg, true), @"");
+    }
+
+    #[test]
+    fn a_machine_with_a_boot_loader_of_its_own_gets_no_kernel() {
+        let line = line(Accelerator::Kvm, false);
+        assert!(!line.contains("-kernel") && !line.contains("-append"));
+        assert!(line.contains("-accel kvm\n-cpu host"));
+    }
+}

@@ -1,0 +1,120 @@
+//! Virtual machines on this computer, by QEMU alone: no daemon, no privileges, nothing to set up.
+//!
+//! A machine is a folder (see [`folder`]) that holds its disks, its seed and what was last started; a project's
+//! machines share a segment, a switch of our own. Everything is found again by looking into those folders.
+
+mod accelerator;
+mod binary;
+mod build;
+mod catalogue;
+mod command_line;
+mod disk;
+mod download;
+mod expand;
+mod folder;
+mod image;
+mod list;
+mod monitor;
+mod network_config;
+mod power;
+mod process;
+mod qcow2;
+mod seed;
+mod segment;
+mod settings;
+mod store;
+pub mod switch;
+mod user_data;
+mod vfat;
+mod vm;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::desired;
+use crate::id::{Name, Owner, ResourceId};
+use crate::dirs::Dirs;
+use crate::note::Note;
+use crate::provider::{Driver, Expansion, Power, Provider, Site};
+use crate::resource::{Context, Failure, Found, Resource, Source};
+
+use folder::Folder;
+use settings::Settings;
+
+/// The embedded default.
+pub const DRIVER: Driver = Driver {
+    name: "qemu",
+    doc: "Virtual machines on this computer; needs only QEMU 7.2 or newer.",
+    settings: settings::SETTINGS,
+    open,
+};
+
+const IMAGE: &str = "qemu.image";
+const DISK: &str = "qemu.disk";
+const SEED: &str = "qemu.seed";
+const SEGMENT: &str = "qemu.segment";
+const VM: &str = "qemu.vm";
+
+/// What every resource of one provider shares.
+#[derive(Clone, Debug)]
+struct Setup {
+    owner: Owner,
+    dirs: Dirs,
+    provider: Name,
+    key: ResourceId,
+    settings: Settings,
+}
+
+impl Setup {
+    fn folder(&self, machine: &str) -> Folder {
+        Folder::of_machine(&self.dirs, &self.owner, &self.provider, machine)
+    }
+
+    fn segment_id(&self) -> ResourceId {
+        ResourceId::new(SEGMENT, &self.provider)
+    }
+}
+
+#[derive(Debug)]
+struct Qemu {
+    setup: Arc<Setup>,
+}
+
+fn open(site: &Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>> {
+    let settings = Settings::read(site.provider)?;
+    let setup = Setup {
+        owner: site.owner.clone(),
+        dirs: site.dirs.clone(),
+        provider: site.provider.name.clone(),
+        key: site.key.clone(),
+        settings,
+    };
+    Ok(Arc::new(Qemu { setup: Arc::new(setup) }))
+}
+
+#[async_trait]
+impl Source for Qemu {
+    fn name(&self) -> &str {
+        self.setup.provider.as_str()
+    }
+
+    async fn list(&self, _cx: &Context) -> Result<Vec<Found>, Failure> {
+        list::list(&self.setup).await
+    }
+
+    fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
+        list::revive(&self.setup, found)
+    }
+}
+
+#[async_trait]
+impl Provider for Qemu {
+    fn expand(&self, machine: &desired::Machine) -> Result<Expansion, Vec<Note>> {
+        expand::expand(&self.setup, machine)
+    }
+
+    async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure> {
+        power::power(&self.setup, machine.as_str(), power, cx).await
+    }
+}

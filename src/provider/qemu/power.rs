@@ -1,0 +1,250 @@
+//! Starting and stopping a machine's QEMU, and what was last started.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use crate::desired::{Forward, Protocol};
+use crate::provider::Power;
+use crate::provider::qemu::accelerator::{self, Accelerator};
+use crate::provider::qemu::binary::{Binary, tool};
+use crate::provider::qemu::command_line::{CONSOLE, PID, Spec, arguments};
+use crate::provider::qemu::folder::{Folder, remove_file};
+use crate::provider::qemu::monitor::{Monitor, protocol};
+use crate::provider::qemu::network_config::hardware_addresses;
+use crate::provider::qemu::{Setup, process, segment, store};
+use crate::resource::{Context, Failure};
+use crate::value::json;
+
+const RECORD: &str = "vm.json";
+const MONITOR: &str = "qmp.sock";
+const LOG: &str = "qemu.log";
+/// How long QEMU may take to leave us alone with a started machine.
+const START: Duration = Duration::from_secs(60);
+/// How long a guest on hardware may take to shut down.
+const GRACE: Duration = Duration::from_secs(30);
+/// How long an accelerator is watched for failing on a real kernel.
+const WATCH: Duration = Duration::from_secs(3);
+
+/// What a machine was last started with; its `vm.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Applied {
+    pub(super) cpus: u32,
+    pub(super) ram: u64,
+    pub(super) ports: BTreeMap<String, u16>,
+    pub(super) disks: Vec<String>,
+    pub(super) address: Ipv4Addr,
+    /// Here, leading to the machine's SSH; 0 before the first start.
+    pub(super) ssh: u16,
+    pub(super) accelerator: Option<Accelerator>,
+}
+
+impl Applied {
+    pub(super) fn read(folder: &Folder) -> Result<Option<Self>, Failure> {
+        folder.read_json(RECORD)
+    }
+
+    pub(super) fn write(&self, folder: &Folder) -> Result<(), Failure> {
+        folder.write_json(RECORD, self)
+    }
+
+    /// Under emulation until it is known to be otherwise.
+    pub(super) fn patience(&self) -> u32 {
+        self.accelerator.unwrap_or(Accelerator::Tcg).patience()
+    }
+
+    fn forwards(&self) -> impl Iterator<Item = Forward> {
+        self.ports.iter().filter_map(|(listen, target)| forward(listen, *target))
+    }
+}
+
+/// `127.0.0.1:8080/tcp`, as ports are called among the attributes.
+pub(super) fn listen(forward: &Forward) -> String {
+    format!("{}:{}/{}", forward.address, forward.port, protocol(forward.protocol))
+}
+
+pub(super) fn forward(listen: &str, target: u16) -> Option<Forward> {
+    let (end, protocol) = listen.split_once('/')?;
+    let (address, port) = end.rsplit_once(':')?;
+    let protocol = if protocol == "udp" { Protocol::Udp } else { Protocol::Tcp };
+    Some(Forward { address: address.parse().ok()?, port: port.parse().ok()?, target, protocol })
+}
+
+pub(super) async fn is_running(folder: &Folder) -> bool {
+    process::running(&pid_file(folder), &mark(folder)).await.is_some()
+}
+
+fn pid_file(folder: &Folder) -> PathBuf {
+    folder.file(PID)
+}
+
+/// The pid file's own path is among the arguments that only this machine's QEMU has.
+fn mark(folder: &Folder) -> String {
+    pid_file(folder).display().to_string()
+}
+
+/// `None` while the machine is stopped.
+pub(super) async fn monitor_of(folder: &Folder) -> Result<Option<Monitor>, Failure> {
+    if !is_running(folder).await {
+        return Ok(None);
+    }
+    Monitor::connect(&folder.socket(MONITOR)?).await.map(Some)
+}
+
+/// Starts a stopped machine as `applied` says, which is recorded first, and completes it.
+pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied, cx: &Context) -> Result<(), Failure> {
+    if is_running(folder).await {
+        return Ok(());
+    }
+    let binary = Binary::find(&setup.settings).await?;
+    // One that failed on this machine before is not tried on it again.
+    if setup.settings.accelerator.is_some() || applied.accelerator != Some(Accelerator::Tcg) {
+        applied.accelerator = Some(accelerator::choose(setup, &binary, cx).await?);
+    }
+    for forward in applied.forwards() {
+        check_free(folder.machine(), &forward)?;
+    }
+    if applied.ssh == 0 || check_free(folder.machine(), &ssh(applied.ssh)).is_err() {
+        applied.ssh = free_port()?;
+    }
+    applied.write(folder)?;
+    launch(setup, folder, applied, &binary, cx).await?;
+    if applied.accelerator != Some(Accelerator::Tcg)
+        && setup.settings.accelerator.is_none()
+        && fails_soon(folder).await
+    {
+        cx.progress.say("starting again, emulated: the accelerator cannot run this machine");
+        kill(setup, folder).await?;
+        applied.accelerator = Some(Accelerator::Tcg);
+        applied.write(folder)?;
+        launch(setup, folder, applied, &binary, cx).await?;
+    }
+    Ok(())
+}
+
+async fn launch(
+    setup: &Setup,
+    folder: &Folder,
+    applied: &Applied,
+    binary: &Binary,
+    cx: &Context,
+) -> Result<(), Failure> {
+    folder.prepare_runtime()?;
+    let accelerator = applied.accelerator.unwrap_or(Accelerator::Tcg);
+    cx.progress.say(format!("starting {} with {accelerator}", folder.machine()));
+    let mut forwards = vec![ssh(applied.ssh)];
+    forwards.extend(applied.forwards());
+    let spec = Spec {
+        name: folder.machine(),
+        arch: binary.arch,
+        accelerator,
+        cpus: applied.cpus,
+        ram: applied.ram,
+        folder: folder.path(),
+        monitor: &folder.socket(MONITOR)?,
+        disks: &applied.disks,
+        forwards: &forwards,
+        macs: hardware_addresses(&setup.owner, folder.machine()),
+        segment: segment::sockets(setup, folder.machine())?,
+        direct: store::of_machine(folder)?.is_some_and(|image| image.kernel),
+    };
+    let argv = std::iter::once(binary.path.display().to_string()).chain(arguments(&spec));
+    let started = tool(argv, START).await;
+    let said = match &started {
+        Ok(output) => output.stderr.clone(),
+        Err(failure) => failure.detail.join("\n"),
+    };
+    folder.write(LOG, said.as_bytes(), 0o600)?;
+    started.map(drop).map_err(|failure| Failure {
+        message: format!("{} does not start: {}", folder.machine(), said.lines().last().unwrap_or(&failure.message)),
+        ..failure
+    })
+}
+
+fn ssh(port: u16) -> Forward {
+    Forward { address: Ipv4Addr::LOCALHOST, port, target: 22, protocol: Protocol::Tcp }
+}
+
+/// The error names who to ask.
+pub(super) fn check_free(machine: &str, forward: &Forward) -> Result<(), Failure> {
+    let end = (forward.address, forward.port);
+    let (bound, flag) = match forward.protocol {
+        Protocol::Tcp => (TcpListener::bind(end).map(drop), "t"),
+        Protocol::Udp => (UdpSocket::bind(end).map(drop), "u"),
+    };
+    bound.map_err(|error| {
+        Failure::new(format!("port {} of machine {machine} cannot be had: {error}", listen(forward)))
+            .hint(format!("`ss -ln{flag}p sport = :{}` shows who has it", forward.port))
+    })
+}
+
+fn free_port() -> Result<u16, Failure> {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    bound.map(|end| end.port()).map_err(|error| Failure::new(format!("no port is free for SSH: {error}")))
+}
+
+/// Whether the virtual processor gives up within moments of the start.
+async fn fails_soon(folder: &Folder) -> bool {
+    let end = Instant::now() + WATCH;
+    while Instant::now() < end {
+        let Ok(Some(mut monitor)) = monitor_of(folder).await else { return !is_running(folder).await };
+        if monitor.status().await.is_ok_and(|status| status == "internal-error") {
+            return true;
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+    false
+}
+
+/// Asks the guest to shut down; one that does not comply in time loses its power.
+pub(super) async fn stop(setup: &Setup, folder: &Folder, patience: u32, cx: &Context) -> Result<(), Failure> {
+    if let Ok(Some(mut monitor)) = monitor_of(folder).await {
+        cx.progress.say(format!("shutting {} down", folder.machine()));
+        // A guest that is still booting misses the button: it is pressed again.
+        let end = Instant::now() + GRACE * patience;
+        while Instant::now() < end && !cx.cancel.is_cancelled() {
+            if monitor.execute("system_powerdown", json!({})).await.is_err() {
+                break;
+            }
+            if process::gone_within(&pid_file(folder), &mark(folder), Duration::from_secs(5)).await {
+                break;
+            }
+        }
+        let _ = monitor.execute("quit", json!({})).await;
+        process::gone_within(&pid_file(folder), &mark(folder), Duration::from_secs(5)).await;
+    }
+    kill(setup, folder).await
+}
+
+/// Takes the power away, and removes what a killed QEMU leaves.
+pub(super) async fn kill(setup: &Setup, folder: &Folder) -> Result<(), Failure> {
+    process::kill(&pid_file(folder), &mark(folder)).await?;
+    let [own, _] = segment::sockets(setup, folder.machine())?;
+    [pid_file(folder), folder.socket(MONITOR)?, own].iter().try_for_each(|file| remove_file(file))
+}
+
+/// The machine is gone for good: everything of it but disks and seed.
+pub(super) async fn forget(setup: &Setup, folder: &Folder) -> Result<(), Failure> {
+    kill(setup, folder).await?;
+    [RECORD, LOG, CONSOLE].iter().try_for_each(|file| folder.remove(file))?;
+    folder.sweep()
+}
+
+/// Outside a plan, for a machine that exists.
+pub(super) async fn power(setup: &Setup, machine: &str, power: Power, cx: &Context) -> Result<(), Failure> {
+    let folder = setup.folder(machine);
+    let Some(mut applied) = Applied::read(&folder)? else {
+        return Err(Failure::new(format!("{machine} does not exist")).hint("`machine up` creates it"));
+    };
+    match power {
+        Power::Start => {}
+        Power::Stop => return stop(setup, &folder, applied.patience(), cx).await,
+        Power::Kill => return kill(setup, &folder).await,
+        Power::Restart => stop(setup, &folder, applied.patience(), cx).await?,
+    }
+    start(setup, &folder, &mut applied, cx).await
+}

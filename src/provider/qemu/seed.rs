@@ -1,0 +1,223 @@
+//! `qemu.seed/<machine>`: the drive that cloud-init in the machine reads, and the host key that it brings.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::{Algorithm, PrivateKey};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::attributes;
+use crate::desired;
+use crate::id::ResourceId;
+use crate::provider::qemu::disk::ROOT;
+use crate::provider::qemu::folder::{Folder, problem};
+use crate::provider::qemu::network_config::{hardware_addresses, network_config};
+use crate::provider::qemu::user_data::{Mount, Ours, user_data};
+use crate::provider::qemu::{SEED, Setup, vfat};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::value::{Attributes, json};
+
+pub(super) const IMAGE: &str = "seed.img";
+const RECORD: &str = "seed.json";
+const HOST_KEY: &str = "host_key";
+const PUBLIC_HOST_KEY: &str = "host_key.pub";
+
+/// What the image was made from; its `seed.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    /// To cloud-init, another one is another machine.
+    instance_id: String,
+    inputs: Attributes,
+}
+
+#[derive(Debug)]
+pub(super) struct Seed {
+    id: ResourceId,
+    parents: Vec<Parent>,
+    setup: Arc<Setup>,
+    folder: Folder,
+    /// `None` for a seed that is only there to be deleted.
+    machine: Option<desired::Machine>,
+    desired: Attributes,
+}
+
+pub(super) fn id(machine: &str) -> ResourceId {
+    ResourceId::new(SEED, machine)
+}
+
+impl Seed {
+    pub(super) fn new(setup: &Arc<Setup>, machine: &desired::Machine) -> Self {
+        Self {
+            parents: vec![Parent::after(setup.key.clone())],
+            machine: Some(machine.clone()),
+            desired: inputs(setup, machine),
+            ..Self::revived(setup, machine.name.as_str())
+        }
+    }
+
+    pub(super) fn revived(setup: &Arc<Setup>, machine: &str) -> Self {
+        Self {
+            id: id(machine),
+            parents: Vec::new(),
+            folder: setup.folder(machine),
+            setup: setup.clone(),
+            machine: None,
+            desired: Attributes::new(),
+        }
+    }
+
+    fn write(&self, machine: &desired::Machine, cx: &Context) -> Result<(), Failure> {
+        let key = cx.output(&self.setup.key, "public-key").and_then(|key| key.as_str().map(str::to_owned));
+        let key = key.ok_or_else(|| Failure::new(format!("{} shows no public key", self.setup.key)))?;
+        self.folder.prepare()?;
+        let known = self.folder.read_json::<Record>(RECORD)?;
+        let instance_id = known.map_or_else(|| instance_id(cx, &self.id), |record| record.instance_id);
+        let host_key = host_key(&self.folder)?;
+        let private = host_key.to_openssh(LineEnding::LF).map_err(|error| unusable_key(&error))?;
+        let public = public_line(&host_key)?;
+        let mounts = mounts(machine);
+        let ours = Ours {
+            host_name: machine.name.as_str(),
+            user: machine.ssh.user.as_str(),
+            authorized_keys: std::iter::once(key).chain(machine.ssh.authorized_keys.iter().cloned()).collect(),
+            host_key: [&private, &public],
+            mounts: &mounts,
+        };
+        let user_data = user_data(machine.user_data.as_deref(), &ours);
+        let meta_data = json!({ "instance-id": instance_id, "local-hostname": machine.name.as_str() });
+        let macs = hardware_addresses(&self.setup.owner, machine.name.as_str());
+        let network = network_config(&macs, machine.address, self.setup.settings.segment.prefix);
+        let files = [
+            ("meta-data", format!("{meta_data:#}\n")),
+            ("user-data", user_data),
+            ("network-config", network),
+            ("vendor-data", String::new()),
+        ];
+        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+        let image = vfat::image(&files).map_err(problem(&self.folder.file(IMAGE)))?;
+        self.folder.write(IMAGE, &image, 0o600)?;
+        self.folder.write_json(RECORD, &Record { instance_id, inputs: self.desired.clone() })
+    }
+}
+
+/// Digests and plain values of what the user declared; what we generate is not compared.
+fn inputs(setup: &Setup, machine: &desired::Machine) -> Attributes {
+    let digest = |text: &str| format!("sha256:{}", hex::encode(Sha256::digest(text)));
+    let mounts = mounts(machine).into_iter();
+    let mounts = mounts.map(|mount| (mount.disk, json!({ "filesystem": mount.filesystem, "mount": mount.path })));
+    attributes! {
+        "user": machine.ssh.user.as_str(),
+        "authorized-keys": digest(&machine.ssh.authorized_keys.join("\n")),
+        "user-data": machine.user_data.as_deref().map(digest),
+        "address": format!("{}/{}", machine.address, setup.settings.segment.prefix),
+        "filesystems": mounts.collect::<serde_json::Map<_, _>>(),
+    }
+}
+
+fn mounts(machine: &desired::Machine) -> Vec<Mount> {
+    let disks = machine.resources.disks.iter().filter(|(name, _)| name.as_str() != ROOT);
+    let mount = |(name, disk): (&crate::id::Name, &desired::Disk)| {
+        let filesystem = disk.filesystem.clone()?;
+        Some(Mount { disk: name.to_string(), filesystem, path: disk.mount.clone() })
+    };
+    disks.filter_map(mount).collect()
+}
+
+/// What the seed in a folder was made from; `None` when it is not there or was not finished.
+pub(super) fn observe(folder: &Folder) -> Result<Option<Attributes>, Failure> {
+    if !folder.file(IMAGE).exists() {
+        return Ok(None);
+    }
+    Ok(folder.read_json::<Record>(RECORD)?.map(|record| record.inputs))
+}
+
+/// The same for every attempt at one incarnation, another for the next.
+fn instance_id(cx: &Context, id: &ResourceId) -> String {
+    let hash = Sha256::digest(format!("{}/{id}/{}", cx.owner.slug(), cx.token));
+    format!("i-{}", &hex::encode(hash)[..16])
+}
+
+/// The machine's host key, made when it is not there.
+fn host_key(folder: &Folder) -> Result<PrivateKey, Failure> {
+    let path = folder.file(HOST_KEY);
+    let key = if path.exists() {
+        PrivateKey::read_openssh_file(Path::new(&path)).map_err(|error| unusable_key(&error))?
+    } else {
+        let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519);
+        let key = key.map_err(|error| unusable_key(&error))?;
+        let text = key.to_openssh(LineEnding::LF).map_err(|error| unusable_key(&error))?;
+        folder.write(HOST_KEY, text.as_bytes(), 0o600)?;
+        key
+    };
+    folder.write(PUBLIC_HOST_KEY, format!("{}\n", public_line(&key)?).as_bytes(), 0o644)?;
+    Ok(key)
+}
+
+fn public_line(key: &PrivateKey) -> Result<String, Failure> {
+    key.public_key().to_openssh().map_err(|error| unusable_key(&error))
+}
+
+fn unusable_key(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format!("the machine's host key cannot be used: {error}"))
+}
+
+/// The public host key of a machine, `ssh-ed25519 AAAA…`.
+pub(super) fn public_host_key(folder: &Folder) -> Option<String> {
+    let text = std::fs::read_to_string(folder.file(PUBLIC_HOST_KEY)).ok()?;
+    Some(text.trim().to_owned())
+}
+
+#[async_trait]
+impl Resource for Seed {
+    fn id(&self) -> &ResourceId {
+        &self.id
+    }
+
+    fn parents(&self) -> &[Parent] {
+        &self.parents
+    }
+
+    fn desired(&self) -> &Attributes {
+        &self.desired
+    }
+
+    fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
+        let every_boot = change.path.starts_with("address") || change.path.starts_with("filesystems");
+        let text = if every_boot {
+            "takes effect at the next boot"
+        } else {
+            "cloud-init reads it at a machine's first boot: replace the machine to run it"
+        };
+        Impact::InPlace(Disruption::None, Some(text.into()))
+    }
+
+    fn deletion(&self) -> Disruption {
+        Disruption::None
+    }
+
+    async fn read(&self, _cx: &Context) -> Observation {
+        match observe(&self.folder) {
+            Ok(Some(attributes)) => Observation::Present(attributes),
+            Ok(None) => Observation::Absent,
+            Err(failure) => Observation::Unreadable(failure.message),
+        }
+    }
+
+    async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
+        let machine = self.machine.as_ref().ok_or_else(|| Failure::new("nothing says what it should be"))?;
+        self.write(machine, cx)?;
+        Ok(self.desired.clone())
+    }
+
+    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
+        self.create(cx).await
+    }
+
+    async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
+        [IMAGE, RECORD, HOST_KEY, PUBLIC_HOST_KEY].iter().try_for_each(|file| self.folder.remove(file))?;
+        self.folder.sweep()
+    }
+}

@@ -1,0 +1,173 @@
+//! The user-data a machine gets: the user's part as it was written, then ours, which adds and never overrides.
+
+use sha2::{Digest, Sha256};
+
+use crate::value::{Value, json};
+
+/// How cloud-init merges our part into what came before it: lists are added to, what is set stays.
+const MERGE: &str = "list(append)+dict(no_replace,recurse_list)+str()";
+
+/// What our part says.
+#[derive(Clone, Debug)]
+pub(super) struct Ours<'a> {
+    pub(super) host_name: &'a str,
+    /// The account that is logged in as.
+    pub(super) user: &'a str,
+    pub(super) authorized_keys: Vec<String>,
+    /// The machine's host key: the private half in OpenSSH's form, and the public one.
+    pub(super) host_key: [&'a str; 2],
+    pub(super) mounts: &'a [Mount],
+}
+
+/// A disk with a file system, and where it is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mount {
+    pub(super) disk: String,
+    pub(super) filesystem: String,
+    pub(super) path: Option<String>,
+}
+
+/// Runs at every boot, so that a disk attached later is prepared too. `$1` device, `$2` file system, `$3` mount point.
+/// Only a disk on which nothing at all is recognised is formatted.
+const MOUNT: &str = r#"set -u
+dev=$1 type=$2 dir=$3
+for wait in 1 2 3 4 5 6 7 8 9 10; do [ -e "$dev" ] && break; sleep 1; done
+blkid -p "$dev" >/dev/null; [ $? -ne 2 ] || "mkfs.$type" "$dev" || exit 1
+[ -n "$dir" ] || exit 0
+mkdir -p "$dir"
+grep -q "^$dev " /etc/fstab || echo "$dev $dir $type defaults,nofail,x-systemd.growfs 0 2" >> /etc/fstab
+mountpoint -q "$dir" || mount "$dir"
+"#;
+
+/// The whole `user-data` file.
+pub(super) fn user_data(user: Option<&str>, ours: &Ours<'_>) -> String {
+    let ours = format!("#cloud-config\n{:#}\n", cloud_config(ours));
+    let mut hasher = Sha256::new();
+    hasher.update(user.unwrap_or_default());
+    hasher.update(&ours);
+    // A boundary that cannot occur in what it bounds, and that is the same on every run.
+    let boundary = format!("machine-{}", &hex::encode(hasher.finalize())[..32]);
+    let mut text = format!("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"{boundary}\"\n\n");
+    if let Some(user) = user.filter(|user| !user.is_empty()) {
+        text.push_str(&format!("--{boundary}\n{}{user}\n", part_header(user)));
+    }
+    text.push_str(&format!(
+        "--{boundary}\n{}Merge-Type: {MERGE}\n\n{ours}\n--{boundary}--\n",
+        content("text/cloud-config", "machine.cfg")
+    ));
+    text
+}
+
+/// The header of the user's part with the empty line after it. What is MIME already brings its own.
+fn part_header(user: &str) -> String {
+    let start = user.get(..64).unwrap_or(user).to_ascii_lowercase();
+    if start.starts_with("mime-version:") || start.starts_with("content-type:") {
+        return String::new();
+    }
+    format!("{}\n", content(content_type(user), "user-data"))
+}
+
+fn content(content_type: &str, name: &str) -> String {
+    format!(
+        "Content-Type: {content_type}; charset=\"utf-8\"\nContent-Transfer-Encoding: 8bit\n\
+         Content-Disposition: attachment; filename=\"{name}\"\n"
+    )
+}
+
+/// As cloud-init tells them apart by their first line; longer beginnings stand first.
+fn content_type(user: &str) -> &'static str {
+    const TYPES: [(&str, &str); 9] = [
+        ("#cloud-config-archive", "text/cloud-config-archive"),
+        ("#cloud-config-jsonp", "text/cloud-config-jsonp"),
+        ("#cloud-config", "text/cloud-config"),
+        ("#cloud-boothook", "text/cloud-boothook"),
+        ("#include-once", "text/x-include-once-url"),
+        ("#include", "text/x-include-url"),
+        ("#part-handler", "text/part-handler"),
+        ("## template: jinja", "text/jinja2"),
+        ("#!", "text/x-shellscript"),
+    ];
+    TYPES.iter().find(|(start, _)| user.starts_with(start)).map_or("text/plain", |(_, name)| name)
+}
+
+/// JSON, which is YAML whose texts no version of YAML can take for something else.
+fn cloud_config(ours: &Ours<'_>) -> Value {
+    let mut config = json!({
+        "hostname": ours.host_name,
+        "manage_etc_hosts": true,
+        "ssh_pwauth": false,
+        "ssh_keys": { "ed25519_private": ours.host_key[0], "ed25519_public": ours.host_key[1] },
+        "updates": { "network": { "when": ["boot"] } },
+    });
+    if ours.user == "root" {
+        config["disable_root"] = json!(false);
+        config["users"] = json!(["default", { "name": "root", "ssh_authorized_keys": ours.authorized_keys }]);
+    } else {
+        config["users"] = json!(["default", {
+            "name": ours.user,
+            "sudo": "ALL=(ALL) NOPASSWD:ALL",
+            "shell": "/bin/sh",
+            "lock_passwd": true,
+            "ssh_authorized_keys": ours.authorized_keys,
+        }]);
+    }
+    if !ours.mounts.is_empty() {
+        let command = |mount: &Mount| {
+            let device = format!("/dev/disk/by-id/virtio-{}", mount.disk);
+            json!(["sh", "-c", MOUNT, "sh", device, mount.filesystem, mount.path.as_deref().unwrap_or_default()])
+        };
+        config["bootcmd"] = ours.mounts.iter().map(command).collect();
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(mounts: &[Mount]) -> Ours<'_> {
+        let authorized_keys = vec!["ssh-ed25519 AAAA".to_owned()];
+        Ours { host_name: "web", user: "machine", authorized_keys, host_key: ["private", "public"], mounts }
+    }
+
+    #[test]
+    fn the_users_part_comes_first_and_byte_for_byte() {
+        let user = "#cloud-config\npackages: [vim]\r\n# ü";
+        let text = user_data(Some(user), &ours(&[]));
+        assert!(text.starts_with("MIME-Version: 1.0\n"));
+        let (before, after) = text.split_once(user).unwrap();
+        assert!(before.ends_with("filename=\"user-data\"\n\n") && after.starts_with("\n--machine-"));
+        assert!(after.contains("Merge-Type: list(append)+dict(no_replace,recurse_list)+str()\n\n#cloud-config\n"));
+    }
+
+    #[test]
+    fn mime_of_the_user_is_nested_with_its_own_header() {
+        let user = "Content-Type: multipart/mixed; boundary=\"x\"\n\n--x\n\n#!/bin/sh\n--x--";
+        let text = user_data(Some(user), &ours(&[]));
+        assert!(text.split_once(user).unwrap().0.trim_end().lines().last().unwrap().starts_with("--machine-"));
+    }
+
+    #[test]
+    fn each_format_gets_its_type() {
+        assert_eq!(content_type("#cloud-config-archive\n"), "text/cloud-config-archive");
+        assert_eq!(content_type("#!/bin/sh\n"), "text/x-shellscript");
+        assert_eq!(content_type("#include-once\nhttp://a\n"), "text/x-include-once-url");
+        assert_eq!(content_type("## template: jinja\n#cloud-config\n"), "text/jinja2");
+    }
+
+    #[test]
+    fn each_disk_with_a_file_system_is_prepared_at_every_boot() {
+        let mounts = [Mount { disk: "data".into(), filesystem: "ext4".into(), path: Some("/data".into()) }];
+        let config = cloud_config(&ours(&mounts));
+        assert_eq!(config["bootcmd"][0][4], "/dev/disk/by-id/virtio-data");
+        assert_eq!(config["bootcmd"][0][6], "/data");
+        assert!(cloud_config(&ours(&[])).get("bootcmd").is_none());
+    }
+
+    #[test]
+    fn root_may_log_in_when_it_is_the_chosen_user() {
+        let config = cloud_config(&Ours { user: "root", ..ours(&[]) });
+        assert_eq!(config["disable_root"], false);
+        assert!(config["users"][1].get("sudo").is_none());
+    }
+}

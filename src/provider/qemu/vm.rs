@@ -1,0 +1,197 @@
+//! `qemu.vm/<machine>`: the running machine.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::attributes;
+use crate::desired;
+use crate::id::ResourceId;
+use crate::provider::output;
+use crate::provider::qemu::accelerator::Accelerator;
+use crate::provider::qemu::command_line::CONSOLE;
+use crate::provider::qemu::folder::Folder;
+use crate::provider::qemu::power::{self, Applied, check_free, forward, listen, monitor_of};
+use crate::provider::qemu::{Setup, VM, disk, seed};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::value::{Attributes, json};
+
+#[derive(Debug)]
+pub(super) struct Vm {
+    id: ResourceId,
+    parents: Vec<Parent>,
+    setup: Arc<Setup>,
+    folder: Folder,
+    /// `None` for a machine that is only there to be deleted.
+    plan: Option<Applied>,
+    desired: Attributes,
+}
+
+pub(super) fn id(machine: &str) -> ResourceId {
+    ResourceId::new(VM, machine)
+}
+
+impl Vm {
+    pub(super) fn new(setup: &Arc<Setup>, machine: &desired::Machine) -> Self {
+        let disks: Vec<_> = machine.resources.disks.keys().map(ToString::to_string).collect();
+        let plan = Applied {
+            cpus: machine.resources.cpus,
+            ram: machine.resources.ram,
+            ports: machine.ports.iter().map(|forward| (listen(forward), forward.target)).collect(),
+            disks,
+            address: machine.address,
+            ssh: 0,
+            accelerator: None,
+        };
+        let mut desired = settled(&plan);
+        desired.insert(output::POWER.into(), json!("running"));
+        let name = machine.name.as_str();
+        let mut parents: Vec<_> = plan.disks.iter().map(|disk| Parent::uses(disk::id(name, disk))).collect();
+        parents.extend([Parent::after(seed::id(name)), Parent::after(setup.segment_id())]);
+        Self {
+            id: id(name),
+            parents,
+            folder: setup.folder(name),
+            setup: setup.clone(),
+            plan: Some(plan),
+            desired,
+        }
+    }
+
+    pub(super) fn revived(setup: &Arc<Setup>, machine: &str, parents: Vec<Parent>) -> Self {
+        let (folder, setup) = (setup.folder(machine), setup.clone());
+        Self { id: id(machine), parents, setup, folder, plan: None, desired: Attributes::new() }
+    }
+
+    async fn observe(&self) -> Result<Option<Attributes>, Failure> {
+        let Some(applied) = Applied::read(&self.folder)? else { return Ok(None) };
+        let power = if power::is_running(&self.folder).await { "running" } else { "stopped" };
+        Ok(Some(observed(&self.folder, &applied, power)))
+    }
+
+    async fn running(&self, applied: &Applied) -> Result<Attributes, Failure> {
+        if power::is_running(&self.folder).await {
+            return Ok(observed(&self.folder, applied, "running"));
+        }
+        let console = std::fs::read_to_string(self.folder.file(CONSOLE)).unwrap_or_default();
+        Err(Failure::new(format!("{} stopped as soon as it was started", self.folder.machine())).detail(&console))
+    }
+
+    /// What is wanted, with what earlier starts chose.
+    fn target(&self, applied: Option<&Applied>) -> Result<Applied, Failure> {
+        let plan = self.plan.clone().ok_or_else(|| Failure::new("nothing says what it should be"))?;
+        let (ssh, accelerator) = applied.map_or((0, None), |applied| (applied.ssh, applied.accelerator));
+        Ok(Applied { ssh, accelerator, ..plan })
+    }
+}
+
+/// The attributes that are declared.
+fn settled(applied: &Applied) -> Attributes {
+    attributes! {
+        "cpus": applied.cpus,
+        "ram": applied.ram,
+        "ports": applied.ports,
+        "disks": applied.disks,
+        "address": applied.address.to_string(),
+    }
+}
+
+pub(super) fn observed(folder: &Folder, applied: &Applied, power: &str) -> Attributes {
+    let mut attributes = settled(applied);
+    attributes.insert(output::POWER.into(), json!(power));
+    attributes.insert(output::SSH.into(), json!(format!("127.0.0.1:{}", applied.ssh)));
+    attributes.insert(output::HOST_KEY.into(), json!(seed::public_host_key(folder)));
+    attributes.insert(output::CONSOLE.into(), json!(folder.file(CONSOLE).display().to_string()));
+    attributes.insert(output::PATIENCE.into(), json!(applied.patience()));
+    let accelerator = applied.accelerator.map(Accelerator::as_str);
+    attributes.insert("accelerator".into(), json!(accelerator));
+    attributes
+}
+
+/// Brings the forwarding of a running machine to `target`, one port at a time, each recorded once it is so.
+async fn forward_live(folder: &Folder, applied: &mut Applied, target: &Applied) -> Result<(), Failure> {
+    let Some(mut monitor) = monitor_of(folder).await? else { return Ok(()) };
+    let old: Vec<_> = applied.ports.iter().map(|(listen, port)| (listen.clone(), *port)).collect();
+    for (listen, port) in old.into_iter().filter(|(listen, port)| target.ports.get(listen) != Some(port)) {
+        if let Some(forward) = forward(&listen, port) {
+            monitor.remove_forward(&forward).await?;
+        }
+        applied.ports.remove(&listen);
+        applied.write(folder)?;
+    }
+    for (listen, port) in &target.ports {
+        if applied.ports.contains_key(listen) {
+            continue;
+        }
+        if let Some(forward) = forward(listen, *port) {
+            // An earlier attempt may have been cut after QEMU took it and before we wrote it down.
+            monitor.remove_forward(&forward).await?;
+            check_free(folder.machine(), &forward)?;
+            monitor.add_forward(&forward).await?;
+        }
+        applied.ports.insert(listen.clone(), *port);
+        applied.write(folder)?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Resource for Vm {
+    fn id(&self) -> &ResourceId {
+        &self.id
+    }
+
+    fn parents(&self) -> &[Parent] {
+        &self.parents
+    }
+
+    fn desired(&self) -> &Attributes {
+        &self.desired
+    }
+
+    fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
+        let stopped = observed.get(output::POWER).is_some_and(|power| power == "stopped");
+        let attribute = change.path.keys().first().map_or("", String::as_str);
+        let text = match attribute {
+            "ports" => return Impact::InPlace(Disruption::None, None),
+            output::POWER => return Impact::InPlace(Disruption::None, Some("starts the machine".into())),
+            _ if stopped => return Impact::InPlace(Disruption::None, None),
+            "disks" => "restarts the machine with other disks".to_owned(),
+            "address" => "restarts the machine with another address".to_owned(),
+            other => format!("restarts the machine to change its {other}"),
+        };
+        Impact::InPlace(Disruption::Reboot, Some(text))
+    }
+
+    async fn read(&self, _cx: &Context) -> Observation {
+        match self.observe().await {
+            Ok(Some(attributes)) => Observation::Present(attributes),
+            Ok(None) => Observation::Absent,
+            Err(failure) => Observation::Unreadable(failure.message),
+        }
+    }
+
+    async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
+        self.update(cx, &[]).await
+    }
+
+    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
+        self.folder.prepare()?;
+        let known = Applied::read(&self.folder)?;
+        let mut target = self.target(known.as_ref())?;
+        if power::is_running(&self.folder).await {
+            let mut applied = known.clone().unwrap_or_else(|| target.clone());
+            if (Applied { ports: target.ports.clone(), ..applied.clone() }) == target {
+                forward_live(&self.folder, &mut applied, &target).await?;
+                return self.running(&applied).await;
+            }
+            power::stop(&self.setup, &self.folder, applied.patience(), cx).await?;
+        }
+        power::start(&self.setup, &self.folder, &mut target, cx).await?;
+        self.running(&target).await
+    }
+
+    async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
+        power::forget(&self.setup, &self.folder).await
+    }
+}
