@@ -7,10 +7,11 @@ use crate::desired::{Desired, Machine};
 use crate::dirs::Dirs;
 use crate::host::{self, Hosts};
 use crate::id::{Name, ResourceId};
-use crate::keyring;
+use crate::keyring::{self, Key};
 use crate::note::{Note, suggestion};
 use crate::provider::{DRIVERS, Driver, Provider, Site, setting};
 use crate::resource::{Resource, Source};
+use crate::transport::ssh::Connections;
 
 /// Everything a project is made of, ready to be linked.
 #[derive(Clone, Debug)]
@@ -21,7 +22,6 @@ pub struct Catalog {
     pub providers: BTreeMap<Name, Arc<dyn Provider>>,
     /// The resource that stands for each running machine.
     pub machines: BTreeMap<Name, ResourceId>,
-    pub hosts: Arc<Hosts>,
 }
 
 impl Catalog {
@@ -31,11 +31,14 @@ impl Catalog {
         let id = self.machines.get(name)?;
         self.resources.iter().find(|resource| resource.id() == id)
     }
+}
 
-    /// Drops what was remembered of machines, so that the next look asks them.
-    pub fn refresh(&self) {
-        self.hosts.refresh();
-    }
+/// The drivers as far as a Machinefile knows of them.
+#[must_use]
+pub fn drivers() -> Vec<crate::desired::Driver<'static>> {
+    let needs = |driver: &Driver| driver.settings.iter().any(|setting| setting.default.is_none());
+    let known = |driver: &Driver| crate::desired::Driver { name: driver.name, needs_settings: needs(driver) };
+    DRIVERS.iter().map(known).collect()
 }
 
 /// Opens the providers and expands every machine with what runs on it. All findings are reported, not the first.
@@ -46,17 +49,17 @@ pub fn expand(desired: &Desired, dirs: &Dirs) -> Result<(Catalog, Vec<Note>), Ve
     if crate::note::has_errors(&notes) {
         return Err(notes);
     }
-    let hosts = Arc::new(Hosts::new(&desired.owner, dirs));
+    let key_file = keyring::private_key(dirs, &desired.owner);
+    let hosts = Arc::new(Hosts::over_ssh(Connections::default(), key.clone(), key_file));
     let mut catalog = Catalog {
-        resources: vec![keyring::resource(&desired.owner, dirs)],
+        resources: vec![Arc::new(Key::new(dirs, &desired.owner))],
         sources: providers.values().map(|provider| Arc::clone(provider) as Arc<dyn Source>).collect(),
         providers,
         machines: BTreeMap::new(),
-        hosts,
     };
     let peers = desired.machines.values().map(|machine| (machine.name.clone(), machine.address)).collect();
     for machine in desired.machines.values() {
-        expand_machine(desired, machine, &peers, &mut catalog, &mut notes);
+        expand_machine(desired, machine, &peers, &hosts, &mut catalog, &mut notes);
     }
     keep_first(&mut catalog.resources);
     if crate::note::has_errors(&notes) { Err(notes) } else { Ok((catalog, notes)) }
@@ -115,6 +118,7 @@ fn expand_machine(
     desired: &Desired,
     machine: &Machine,
     peers: &BTreeMap<Name, std::net::Ipv4Addr>,
+    hosts: &Arc<Hosts>,
     catalog: &mut Catalog,
     notes: &mut Vec<Note>,
 ) {
@@ -124,10 +128,10 @@ fn expand_machine(
         Err(more) => return notes.extend(more),
     };
     let projects: Vec<_> = desired.compose.values().filter(|project| project.on.contains(&machine.name)).collect();
-    let (inside, more) = host::expand(machine, &expansion.machine, &projects, peers, &catalog.hosts);
+    let (inside, more) = host::expand(machine, &expansion.machine, &projects, peers, hosts);
     notes.extend(more);
     catalog.resources.extend(expansion.resources);
-    catalog.resources.extend(inside.into_iter().map(|real| provider.stand_in(&real).unwrap_or(real)));
+    catalog.resources.extend(inside.into_iter().filter_map(|real| provider.lodge(machine, real)));
     catalog.machines.insert(machine.name.clone(), expansion.machine);
 }
 

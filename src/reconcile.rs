@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::graph;
 use crate::id::Name;
 use crate::observe::{Question, Sight, observe};
-use crate::plan::{Plan, plan};
+use crate::plan::{Options, Plan, plan};
 use crate::resource::{Context, Found, Link, Observation, Outputs, Resource};
 use crate::store::{self, Recorded, Store};
 
@@ -66,7 +66,6 @@ pub async fn propose(
         Some(store) => store.load().await?,
         None => Recorded::default(),
     };
-    catalog.refresh();
     let context = Context { outputs: Outputs::default(), ..cx.clone() };
     let (desired, orphans) = wanted(catalog, goal, &recorded);
     let question = Question {
@@ -77,7 +76,8 @@ pub async fn propose(
         parallel,
     };
     let sight = observe(&question, &context).await?;
-    let plan = Arc::new(plan(&sight.graph, &sight.observed, &recorded));
+    let options = Options { destroying: goal == Goal::Destroy };
+    let plan = Arc::new(plan(&sight.graph, &sight.observed, &recorded, options));
     Ok(Proposal { sight, plan, recorded: Arc::new(recorded), context })
 }
 

@@ -1,7 +1,8 @@
 //! One operation: intent on disk, the call with its retries, the result on disk.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use sha2::{Digest, Sha256};
@@ -88,6 +89,23 @@ fn context(tools: &Tools, id: &ResourceId, token: &str) -> Context {
     Context { progress, token: token.to_owned(), ..tools.context.clone() }
 }
 
+/// How long a provider may ask us to come back later.
+const PATIENCE: Duration = Duration::from_secs(900);
+const QUICK: Duration = Duration::from_millis(20);
+
+fn backoff() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(10))
+        .with_max_times(8)
+        .build()
+}
+
+/// Between 0 and 1, so that those who failed together do not return together.
+fn fraction() -> f64 {
+    RandomState::new().hash_one(Instant::now()) as f64 / u64::MAX as f64
+}
+
 /// The attributes after a create or update, nothing after a delete.
 async fn call(
     tools: &Tools,
@@ -96,12 +114,8 @@ async fn call(
     operation: Operation,
     cx: &Context,
 ) -> Result<Option<Attributes>, Failure> {
-    let mut waits = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(10))
-        .with_max_times(8)
-        .with_jitter()
-        .build();
+    let start = Instant::now();
+    let mut waits = backoff();
     loop {
         let result = match operation {
             Operation::Create => resource.create(cx).await.map(Some),
@@ -109,10 +123,17 @@ async fn call(
             Operation::Delete => resource.delete(cx).await.map(|()| None),
         };
         let Err(failure) = result else { return result };
-        let (Retry::Later(asked), Some(own), false) = (failure.retry, waits.next(), cx.cancel.is_cancelled()) else {
-            return Err(failure);
+        let wait = match failure.retry {
+            _ if cx.cancel.is_cancelled() => return Err(failure),
+            Retry::Never => return Err(failure),
+            // Being asked to come back is no failure of ours, however often; others were asked for the same moment.
+            Retry::Later(Some(asked)) if start.elapsed() < PATIENCE => asked.max(QUICK) * 2,
+            Retry::Later(_) => match waits.next() {
+                Some(wait) => wait,
+                None => return Err(failure),
+            },
         };
-        let wait = asked.unwrap_or(own);
+        let wait = wait.mul_f64(0.5 + fraction());
         tools.events.send(Event::Retrying { resource: resource.id().clone(), failure, wait });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}

@@ -15,7 +15,7 @@ use crate::dirs::Dirs;
 use crate::id::{Name, Owner};
 use crate::note::{Note, has_errors, suggestion};
 use crate::provider::DRIVERS;
-use crate::report::{self, Style};
+use crate::report::{Style, diagnostic};
 use crate::resource::{Context, Failure, Outputs, Progress};
 use crate::store::{Holder, Lock, Sqlite, Store};
 
@@ -43,14 +43,18 @@ impl Project {
         let style = terminal::style(global, Stream::Error);
         let dirs = Dirs::from_env().ok_or_else(|| Error::failed("there is no home folder").hint("set HOME"))?;
         let config = read(global, style)?;
-        let drivers: Vec<_> = DRIVERS.iter().map(|driver| driver.name).collect();
-        let (desired, notes) = desired::resolve(&config, &drivers, global.project_name.as_deref());
-        let desired = accept(&config, desired, notes, style)?;
+        let surroundings = desired::Surroundings {
+            project: global.project_name.as_deref(),
+            drivers: &catalog::drivers(),
+            environment: &config::environment(),
+        };
+        let (desired, notes) = desired::resolve(&config, &surroundings);
+        let desired = accept(&config, desired, &notes, style)?;
         let (catalog, notes) = match catalog::expand(&desired, &dirs) {
             Ok((catalog, notes)) => (Some(catalog), notes),
             Err(notes) => (None, notes),
         };
-        let catalog = accept(&config, catalog, notes, style)?;
+        let catalog = accept(&config, catalog, &notes, style)?;
         Ok(Self { desired, catalog, dirs, files: global.files.clone(), style })
     }
 
@@ -106,7 +110,9 @@ impl Project {
     pub(super) fn warn_blind(&self, blind: &[(String, Failure)]) {
         for (source, failure) in blind {
             let warning = self.style.caution("warning:");
-            tell(&format!("{warning} {source} cannot be listed, what is no longer wanted there is not seen: {failure}\n"));
+            tell(&format!(
+                "{warning} {source} cannot be listed, what is no longer wanted there is not seen: {failure}\n"
+            ));
         }
     }
 
@@ -121,7 +127,10 @@ impl Project {
         let mut found = Vec::new();
         for name in names {
             let is_member = |full: &str| {
-                full == name || full.strip_prefix(name.as_str()).is_some_and(|rest| rest.trim_start_matches('-').parse::<u32>().is_ok() && rest.starts_with('-'))
+                full == name
+                    || full.strip_prefix(name.as_str()).is_some_and(|rest| {
+                        rest.trim_start_matches('-').parse::<u32>().is_ok() && rest.starts_with('-')
+                    })
             };
             let before = found.len();
             found.extend(self.desired.machines.keys().filter(|full| is_member(full.as_str())).cloned());
@@ -146,7 +155,8 @@ impl Project {
 }
 
 fn read(global: &Global, style: Style) -> Result<Config, Error> {
-    let folder = std::env::current_dir().map_err(|why| Error::failed(format!("cannot tell the working folder: {why}")))?;
+    let folder =
+        std::env::current_dir().map_err(|why| Error::failed(format!("cannot tell the working folder: {why}")))?;
     let mut stdin = Vec::new();
     if global.files.iter().any(|file| file.as_os_str() == config::STDIN) {
         let mut input = std::io::stdin().lock();
@@ -157,29 +167,16 @@ fn read(global: &Global, style: Style) -> Result<Config, Error> {
         files: &global.files,
         stdin: &stdin,
         environment: &config::environment(),
-        schema: &config::file::schema(),
+        schema: &crate::schema::machinefile(DRIVERS),
     };
-    config::load(&input).map_err(|error| drawn(&error, style))
-}
-
-fn drawn(error: &config::Error, style: Style) -> Error {
-    match error {
-        config::Error::Invalid(_) => Error::drawn(report::config_error(error, style)),
-        other => {
-            let told = Error::failed(other.to_string());
-            match other.hint() {
-                Some(hint) => told.hint(hint),
-                None => told,
-            }
-        }
-    }
+    config::load(&input).map_err(|error| Error::drawn(diagnostic::draw(&diagnostic::of_error(error), style)))
 }
 
 /// What a stage gave, unless its findings stop the run.
-fn accept<T>(config: &Config, value: Option<T>, notes: Vec<Note>, style: Style) -> Result<T, Error> {
-    let text = report::notes(&notes, config, style);
+fn accept<T>(config: &Config, value: Option<T>, notes: &[Note], style: Style) -> Result<T, Error> {
+    let text = diagnostic::draw(&diagnostic::of_notes(notes, config), style);
     match value {
-        Some(value) if !has_errors(&notes) => {
+        Some(value) if !has_errors(notes) => {
             tell(&text);
             Ok(value)
         }

@@ -16,7 +16,9 @@ pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
     let names = project.machines_named(std::slice::from_ref(&verb.name))?;
     let [name] = names.as_slice() else {
         let all: Vec<_> = names.iter().map(ToString::to_string).collect();
-        return Err(Error::usage(format!("`{}` is several machines", verb.name)).hint(format!("one of {}", all.join(", "))));
+        return Err(
+            Error::usage(format!("`{}` is several machines", verb.name)).hint(format!("one of {}", all.join(", ")))
+        );
     };
     let machine = &project.desired.machines[name];
     let cx = project.context(super::interrupt::token());

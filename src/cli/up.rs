@@ -21,16 +21,15 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
         return dry_run(global, &project, Goal::Up, verb.detailed_exitcode).await;
     }
     let mut refusal = None;
-    let exit = carry_out(global, &project, Goal::Up, |proposal, round| {
-        match consent(verb, &project, proposal, round) {
+    let exit =
+        carry_out(global, &project, Goal::Up, |proposal, round| match consent(verb, &project, proposal, round) {
             Ok(yes) => yes,
             Err(error) => {
                 refusal = Some(error);
                 false
             }
-        }
-    })
-    .await?;
+        })
+        .await?;
     match refusal {
         Some(error) => Err(error),
         None => {
@@ -51,7 +50,10 @@ fn consent(verb: &Up, project: &Project, proposal: &Proposal, round: usize) -> R
     if let Some(first) = unallowed.first() {
         if asking {
             let name = &project.owner().project;
-            return Ok(prompt::typed(&format!("Some of this cannot be undone. Type the project's name ({name}): "), name.as_str()));
+            return Ok(prompt::typed(
+                &format!("Some of this cannot be undone. Type the project's name ({name}): "),
+                name.as_str(),
+            ));
         }
         let flag = if first.action == Action::Delete { "--allow-destroy" } else { "--allow-replace" };
         let flags: Vec<_> = unallowed.iter().map(|step| format!("{flag} {}", machine_of(step))).collect();

@@ -6,6 +6,7 @@ use crate::resource::{Change, Disruption, Impact, Observation, diff};
 use crate::store::{Intent, Operation, Record, Recorded};
 use crate::value::Attributes;
 
+use super::Options;
 use super::step::{Action, Reason, Step};
 
 /// What one resource needs when its relatives are left out of account.
@@ -19,20 +20,28 @@ pub(super) enum Verdict {
 }
 
 /// One verdict per position of the graph.
-pub(super) fn decide(graph: &Graph, observed: &Observed, recorded: &Recorded) -> Vec<Verdict> {
+pub(super) fn decide(graph: &Graph, observed: &Observed, recorded: &Recorded, options: Options) -> Vec<Verdict> {
     let mut verdicts = vec![Verdict::Keep; graph.len()];
     for (position, node) in graph.nodes() {
         let id = node.resource.id();
-        verdicts[position] = one(node, observed.get(id), recorded.records.get(id), recorded.intents.get(id));
+        verdicts[position] = one(node, observed.get(id), recorded.records.get(id), recorded.intents.get(id), options);
     }
     verdicts
 }
 
-fn one(node: &Node, observation: &Observation, record: Option<&Record>, intent: Option<&Intent>) -> Verdict {
+fn one(
+    node: &Node,
+    observation: &Observation,
+    record: Option<&Record>,
+    intent: Option<&Intent>,
+    options: Options,
+) -> Verdict {
     match (node.wanted, observation) {
         (_, Observation::Unreadable(why)) => Verdict::Unseen(why.clone()),
         (false, Observation::Absent) => Verdict::Keep,
-        (false, Observation::Present(_)) => Verdict::Step(delete(node)),
+        (false, Observation::Present(_)) => {
+            Verdict::Step(delete(node, if options.destroying { Reason::Destroying } else { Reason::NotDesired }))
+        }
         (true, Observation::Absent) => {
             Verdict::Step(create(node, if record.is_some() { Reason::Missing } else { Reason::New }))
         }
@@ -55,11 +64,12 @@ fn compare(node: &Node, observed: &Attributes, record: Option<&Record>, intent: 
         detail: Vec::new(),
         changes: Vec::new(),
     };
+    let mut details = Vec::new();
     for change in &changes {
         match node.resource.impact(change, observed) {
             Impact::InPlace(disruption, detail) => {
                 step.disruption = step.disruption.max(disruption);
-                step.detail.extend(detail.filter(|text| !step.detail.contains(text)));
+                details.extend(detail.map(|text| (disruption, text)));
             }
             Impact::Replace(disruption) => {
                 step.action = Action::Replace;
@@ -68,6 +78,10 @@ fn compare(node: &Node, observed: &Attributes, record: Option<&Record>, intent: 
             Impact::Refused(why) => return Verdict::Blocked(why),
         }
     }
+    // A restart says all there is to say about a reload beside it.
+    details.retain(|(disruption, _)| *disruption == step.disruption);
+    details.dedup();
+    step.detail = details.into_iter().map(|(_, text)| text).collect();
     step.changes = changes;
     Verdict::Step(step)
 }
@@ -93,11 +107,11 @@ pub(super) fn create(node: &Node, reason: Reason) -> Step {
     Step { resource, action: Action::Create, reason, changes, disruption: Disruption::None, detail: Vec::new() }
 }
 
-pub(super) fn delete(node: &Node) -> Step {
+pub(super) fn delete(node: &Node, reason: Reason) -> Step {
     Step {
         resource: node.resource.id().clone(),
         action: Action::Delete,
-        reason: Reason::NotDesired,
+        reason,
         changes: Vec::new(),
         disruption: node.resource.deletion(),
         detail: Vec::new(),

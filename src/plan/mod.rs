@@ -42,9 +42,16 @@ impl Plan {
     }
 }
 
+/// What a plan is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Nothing is desired because everything is to go, not because it left the Machinefile.
+    pub destroying: bool,
+}
+
 /// Plans every resource of the graph.
 #[must_use]
-pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded) -> Plan {
-    let verdicts = decide::decide(graph, observed, recorded);
+pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: Options) -> Plan {
+    let verdicts = decide::decide(graph, observed, recorded, options);
     sequence::sequence(graph, observed, recorded, verdicts)
 }

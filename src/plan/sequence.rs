@@ -52,7 +52,9 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
             Standing::Step(step) => match (step.action, link) {
                 (Action::Delete, Link::Within) => vanishes = Some(parent),
                 (_, Link::Within) if is_made_anew(step) && !node.wanted => vanishes = Some(parent),
-                (_, Link::Within) if is_made_anew(step) => rebuilt = rebuilt.or_else(|| Some(create(node, because(parent_id)))),
+                (_, Link::Within) if is_made_anew(step) => {
+                    rebuilt = rebuilt.or_else(|| Some(create(node, because(parent_id))))
+                }
                 (Action::Delete, Link::Uses) => undermined.push(parent),
                 (Action::Replace, Link::Uses) if !node.wanted => undermined.push(parent),
                 (Action::Replace | Action::Create, Link::Uses)
@@ -103,8 +105,8 @@ fn because(parent: &ResourceId) -> Reason {
 }
 
 fn replace(node: &crate::graph::Node, parent: &ResourceId) -> Step {
-    let disruption = delete(node).disruption.max(Disruption::Replace);
-    Step { action: Action::Replace, reason: because(parent), disruption, changes: Vec::new(), ..delete(node) }
+    let delete = delete(node, because(parent));
+    Step { action: Action::Replace, disruption: delete.disruption.max(Disruption::Replace), ..delete }
 }
 
 /// A thing cannot be taken away while what is built upon it cannot be.

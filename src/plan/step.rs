@@ -51,6 +51,8 @@ pub enum Reason {
     Drifted,
     /// Found with our label, wanted no more.
     NotDesired,
+    /// The whole project goes.
+    Destroying,
     /// What it is built upon, or lives in, is made anew.
     ParentReplaced(ResourceId),
 }
@@ -64,6 +66,7 @@ impl fmt::Display for Reason {
             Self::Changed => f.write_str("changed in the Machinefile"),
             Self::Drifted => f.write_str("changed without us"),
             Self::NotDesired => f.write_str("no longer in the Machinefile"),
+            Self::Destroying => f.write_str("the project is destroyed"),
             Self::ParentReplaced(parent) => write!(f, "{parent} is made anew"),
         }
     }

@@ -95,9 +95,10 @@ pub trait Provider: Source {
     /// Does it to a machine that exists; doing what is already so succeeds.
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure>;
 
-    /// For a provider whose machines are not real: what takes the place of a resource that would live on one.
-    fn stand_in(&self, _real: &Arc<dyn Resource>) -> Option<Arc<dyn Resource>> {
-        None
+    /// What stands on a machine for a resource that belongs there: the resource itself where machines are real, a
+    /// stand-in or nothing where they are not.
+    fn lodge(&self, _machine: &desired::Machine, real: Arc<dyn Resource>) -> Option<Arc<dyn Resource>> {
+        Some(real)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Telling people and programs: folds plans, events and findings into text. Never calls a provider.
 
+pub mod diagnostic;
 mod machines;
 mod outcome;
 mod plan;

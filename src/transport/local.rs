@@ -78,6 +78,13 @@ pub async fn stream(command: &Command, line: &mut (dyn FnMut(&str) + Send)) -> R
     output
 }
 
+/// Runs a program on our own terminal and returns its exit status; 128 + n for signal n.
+pub async fn attached<S: AsRef<OsStr>>(argv: &[S]) -> io::Result<i32> {
+    let (program, arguments) = argv.split_first().expect("a command has a program");
+    let status = tokio::process::Command::new(program).args(arguments).status().await?;
+    Ok(code(status))
+}
+
 /// Starts a process that outlives us, its streams in `log`. It must leave our session itself if it is to survive
 /// the terminal. Returns its process id.
 pub fn start<S: AsRef<OsStr>>(program: &Path, arguments: &[S], log: &Path) -> io::Result<u32> {
@@ -130,10 +137,7 @@ fn spawn(command: &Command) -> Result<Group, Error> {
     Ok(Group { child, id, finished: false })
 }
 
-async fn within(
-    command: &Command,
-    work: impl Future<Output = Result<Output, Error>>,
-) -> Result<Output, Error> {
+async fn within(command: &Command, work: impl Future<Output = Result<Output, Error>>) -> Result<Output, Error> {
     match tokio::time::timeout(command.timeout, work).await {
         Ok(result) => result,
         Err(_) => Err(Error::Timeout { command: command.argv[0].clone(), after: command.timeout }),

@@ -13,7 +13,17 @@ fn a_project_comes_up_stays_up_and_leaves_nothing() {
     let world = World::with("machines: { web: { provider: sim } }\n");
     let plan = world.sandbox.run(["plan", "--detailed-exitcode"]);
     assert_eq!(plan.code, 2);
-    assert_snapshot!(plan.stdout);
+    assert_snapshot!(plan.stdout, @r"
+      + ssh.key/shop             create  new
+      + simulated.machine/web    create  new
+      + host/web                 create  new
+      + engine.package/web       create  new
+      + engine.daemon/web        create  new
+      + host.filesystem/web.root create  new
+      + host.names/web           create  new
+
+    Plan: 7 to create, 0 to change, 0 to replace, 0 to delete; 0 resources unchanged.
+    ");
     world.converge();
     assert!(world.objects().contains(&"simulated.machine/web".to_owned()));
     world.sandbox.ok("destroy -y");
@@ -139,7 +149,7 @@ fn a_run_killed_halfway_is_finished_by_the_next() {
 fn wait_for_new_object(world: &World) -> usize {
     let count = || -> usize {
         let text = "SELECT count(*) FROM sqlite_master WHERE name = 'objects'";
-        let there: usize = world.database().query_row(text, [], |row| row.get(0)).expect("a number");
+        let there: i64 = world.database().query_row(text, [], |row| row.get(0)).expect("a number");
         if there == 0 { 0 } else { world.objects().len() }
     };
     let (start, before) = (std::time::Instant::now(), count());

@@ -7,7 +7,9 @@ mod support;
 mod converge;
 mod graph;
 mod live;
+
 mod plan;
 mod properties;
 mod queue;
 mod store;
+mod tidy;

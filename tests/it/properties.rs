@@ -7,7 +7,7 @@ use libmachine::attributes;
 use libmachine::graph::{Graph, build};
 use libmachine::id::ResourceId;
 use libmachine::observe::Observed;
-use libmachine::plan::{Action, Phase, Plan, Schedule, plan};
+use libmachine::plan::{Action, Options, Phase, Plan, Schedule, plan};
 use libmachine::resource::{Link, Observation};
 use libmachine::store::Recorded;
 use libmachine::value::Attributes;
@@ -103,7 +103,7 @@ impl Case {
             (id.clone(), if hidden { unreadable } else { Observation::Present(attributes.clone()) })
         };
         let observed: Observed = self.world.iter().map(see).collect();
-        let plan = plan(&graph, &observed, &Recorded::default());
+        let plan = plan(&graph, &observed, &Recorded::default(), Options::default());
         (graph, plan)
     }
 

@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("keyring", &["id", "value", "dirs", "resource"]),
     ("provider", &["id", "value", "note", "dirs", "desired", "resource", "transport", "secret"]),
     ("host", &["id", "value", "note", "dirs", "desired", "resource", "transport", "provider", "keyring"]),
-    ("catalog", &["id", "value", "note", "dirs", "desired", "resource", "provider", "host", "keyring"]),
+    ("catalog", &["id", "value", "note", "dirs", "desired", "resource", "transport", "provider", "host", "keyring"]),
     ("graph", &["id", "value", "resource"]),
     ("observe", &["id", "value", "resource", "graph"]),
     ("plan", &["id", "value", "resource", "store", "graph", "observe"]),

@@ -103,8 +103,10 @@ impl Provider for Simulated {
         self.world.merge(&cx.owner.slug(), &id, &Attributes::from([("power".to_owned(), json!(state))])).await
     }
 
-    fn stand_in(&self, real: &Arc<dyn Resource>) -> Option<Arc<dyn Resource>> {
-        Some(Arc::new(Object::standing_in(Arc::clone(real), &self.name, &self.world)))
+    /// A machine without an engine is only itself.
+    fn lodge(&self, machine: &desired::Machine, real: Arc<dyn Resource>) -> Option<Arc<dyn Resource>> {
+        machine.engine.as_ref()?;
+        Some(Arc::new(Object::standing_in(real, &self.name, &self.world)))
     }
 }
 

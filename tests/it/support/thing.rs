@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use libmachine::graph::{self, Graph};
 use libmachine::id::ResourceId;
 use libmachine::observe::Observed;
-use libmachine::plan::{Plan, plan};
+use libmachine::plan::{Options, Plan, plan};
 use libmachine::report::{Detail, Style, plan as print};
 use libmachine::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use libmachine::store::{Intent, Record, Recorded};
@@ -144,7 +144,7 @@ impl Scene {
     }
 
     pub fn plan(&self) -> Plan {
-        plan(&self.graph(), &self.observed, &self.recorded)
+        plan(&self.graph(), &self.observed, &self.recorded, Options::default())
     }
 
     /// The plan as users see it.
