@@ -116,13 +116,16 @@ impl Project {
     }
 
     fn failed(&self, output: &Output) -> Failure {
-        let failed: Vec<_> = output.stdout.lines().filter_map(|line| line.strip_prefix("failed: ")).collect();
-        let failure = match &failed[..] {
-            [] => Failure::new(format!("`docker compose up` of {} failed", self.name)),
-            failed => Failure::new(failed.join("; ")),
+        let lines = || output.stdout.lines().map(str::trim);
+        let failed: Vec<_> = lines().filter_map(|line| line.strip_prefix("failed: ")).collect();
+        let error = lines().rev().find(|line| line.to_lowercase().starts_with("error"));
+        let message = match (&failed[..], error) {
+            ([], Some(error)) => format!("`docker compose up` of {}: {error}", self.name),
+            ([], None) => format!("`docker compose up` of {} failed", self.name),
+            (failed, _) => failed.join("; "),
         };
-        let rest: Vec<_> = output.stdout.lines().filter(|line| !line.starts_with("failed: ")).collect();
-        failure.detail(&rest.join("\n"))
+        let rest: Vec<_> = lines().filter(|line| !line.starts_with("failed: ")).collect();
+        Failure::new(message).detail(&rest.join("\n"))
     }
 }
 

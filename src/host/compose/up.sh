@@ -16,7 +16,7 @@ settle() {
     mkdir -p -m 700 "$base" && mkdir -p "$base/current" && touch "$base/manifest" || return
     : >"$new/changed"
     while IFS= read -r file; do
-        cmp -s "$new/content/$file" "$base/current/$file" || printf '%s\n' "$file" >>"$new/changed"
+        [ ! -e "$base/current/$file" ] || cmp -s "$new/content/$file" "$base/current/$file" || printf '%s\n' "$file" >>"$new/changed"
     done <"$new/manifest"
     { cat "$base/pending" 2>/dev/null
       awk -F '\t' 'NR == FNR { changed[$0]; next } $2 in changed { print $1 }' "$new/changed" "$new/mounts"; } | sort -u >"$new/pending"
@@ -57,8 +57,8 @@ containers() {
 
 # Of each container one word: ok, wait or bad, and what it is about.
 judge() {
-    containers '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.HostConfig.RestartPolicy.Name}} {{.Id}}' |
-        awk '{ again = $5 == "always" || $5 == "unless-stopped"
+    seen=$(containers '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.HostConfig.RestartPolicy.Name}} {{.ID}}') || return
+    printf '%s\n' "$seen" | awk '{ again = $5 == "always" || $5 == "unless-stopped"
                if ($2 == "running" && ($4 == "-" || $4 == "healthy" || $4 == "none")) word = "ok"
                else if ($2 == "running" || $2 == "restarting" || $2 == "created" || again) word = "wait"
                else if ($2 == "exited" && $3 == 0) word = "ok"
@@ -71,7 +71,7 @@ await() {
     end=$(($(date +%s) + limit)) good=0
     while [ "$good" -lt 2 ]; do
         sleep 1
-        now=$(judge)
+        now=$(judge) || return
         case $now in
             *"bad "*) break ;;
             *"wait "*)
