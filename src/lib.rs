@@ -7,8 +7,12 @@ pub mod origin;
 pub mod secret;
 pub mod value;
 
+pub mod config;
 pub mod desired;
 pub mod resource;
 pub mod transport;
 
 pub mod provider;
+
+pub mod report;
+pub mod schema;

@@ -1,0 +1,224 @@
+//! One machine, or what all machines inherit.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::{Engine, Image, pattern};
+
+/// A machine.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Machine {
+    /// Where it comes from: a name under `providers`, or a driver that needs no settings.
+    #[schemars(extend("default" = "qemu"))]
+    pub provider: Option<String>,
+
+    /// What its root disk is made from: a name that the driver knows, or a map with `path`, `url` or `build`.
+    #[schemars(extend("default" = "debian-13"))]
+    pub image: Option<Image>,
+
+    /// How many of them: `worker` with `count: 2` is `worker-1` and `worker-2`. Without it, one machine of the name itself.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub count: Option<u32>,
+
+    /// Memory, processors and disks.
+    pub resources: Option<Resources>,
+
+    /// The Docker Engine: a map of its settings, or `false` for none.
+    #[schemars(extend("default" = true))]
+    pub engine: Option<Engine>,
+
+    /// Ports of this computer that lead into the machine: `"8080:80"`, `"127.0.0.1:8080:80/tcp"`. They listen on 127.0.0.1 unless an address is given.
+    #[schemars(extend("items" = pattern::text(pattern::PORT, pattern::PORT_MESSAGE), "default" = []))]
+    pub ports: Option<Vec<String>>,
+
+    /// How the machine is reached.
+    pub ssh: Option<Ssh>,
+
+    /// Your own cloud-init user-data: a file's path, or the text itself when it begins with `#` or has several lines.
+    pub cloud_init: Option<String>,
+
+    /// Its address among the project's machines, within 10.85.0.0/16. Chosen from its name unless given.
+    #[schemars(regex(pattern = pattern::ADDRESS), extend("patternErrorMessage" = pattern::ADDRESS_MESSAGE))]
+    pub address: Option<String>,
+}
+
+/// What a machine has of its computer.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Resources {
+    /// Memory: a number of GB (fractions allowed), or a text with a unit, such as `512MiB`. A GB is 1024³ bytes.
+    #[schemars(extend("default" = 2))]
+    pub ram: Option<Size>,
+
+    /// Processors.
+    #[schemars(range(min = 1, max = 1024), extend("default" = 2))]
+    pub cpus: Option<u32>,
+
+    /// Disks by name; `root` is the one the machine starts from and is always there.
+    #[schemars(extend("propertyNames" = pattern::name()))]
+    pub disks: Option<BTreeMap<String, Disk>>,
+}
+
+/// A disk.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Disk {
+    /// How large it is: a number of GB, or a text with a unit. 20 GB for `root`; must be given for others. A disk grows but never shrinks.
+    pub allocation: Option<Size>,
+
+    /// Made when the disk is new. Without it the disk stays raw (`root`: as the image has it).
+    #[schemars(extend("enum" = ["ext4", "xfs", "btrfs", "vfat", null]))]
+    pub filesystem: Option<String>,
+
+    /// Where its filesystem appears in the machine.
+    #[schemars(regex(pattern = "^/"), extend("patternErrorMessage" = "an absolute path in the machine, such as `/data`"))]
+    pub mount: Option<String>,
+}
+
+/// How a machine is reached.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ssh {
+    /// The account that is created and logged in to; it may use `sudo` without a password.
+    #[schemars(
+        regex(pattern = "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"),
+        extend("patternErrorMessage" = "use lower-case letters, digits and `-`, start with a letter, at most 32 characters"),
+        extend("default" = "machine")
+    )]
+    pub user: Option<String>,
+
+    /// Public keys let in beside the project's own, one line each.
+    #[schemars(extend("items" = pattern::text(pattern::PUBLIC_KEY, pattern::PUBLIC_KEY_MESSAGE), "default" = []))]
+    pub authorized_keys: Option<Vec<String>>,
+
+    /// The file of your own private key, used instead of the project's; its public half must be among `authorized-keys`.
+    pub identity: Option<String>,
+
+    /// Whether the keys of the running SSH agent are tried too.
+    #[schemars(extend("default" = false))]
+    pub agent: Option<bool>,
+}
+
+/// An amount of memory or storage as it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Size {
+    /// In GB.
+    Number(f64),
+    /// With a unit.
+    Text(String),
+}
+
+impl JsonSchema for Size {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["number", "string"],
+            "exclusiveMinimum": 0,
+            "pattern": pattern::SIZE,
+            "patternErrorMessage": pattern::SIZE_MESSAGE,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrText;
+
+        impl Visitor<'_> for NumberOrText {
+            type Value = Size;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of GB, or a text with a unit")
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Size, E> {
+                Ok(Size::Number(number))
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "no size of 2^53 GB is meant exactly")]
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Size, E> {
+                Ok(Size::Number(number as f64))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
+                Ok(Size::Text(text.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_any(NumberOrText)
+    }
+}
+
+impl Machine {
+    /// What a machine says over what it inherits: maps merge by key, everything else its own word replaces.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        Self {
+            provider: self.provider.or_else(|| base.provider.clone()),
+            image: self.image.or_else(|| base.image.clone()),
+            count: self.count.or(base.count),
+            resources: merged(self.resources, base.resources.as_ref(), Resources::over),
+            engine: match self.engine {
+                Some(own) => Some(own.over(base.engine.as_ref())),
+                None => base.engine.clone(),
+            },
+            ports: self.ports.or_else(|| base.ports.clone()),
+            ssh: merged(self.ssh, base.ssh.as_ref(), Ssh::over),
+            cloud_init: self.cloud_init.or_else(|| base.cloud_init.clone()),
+            address: self.address.or_else(|| base.address.clone()),
+        }
+    }
+}
+
+impl Resources {
+    fn over(self, base: &Self) -> Self {
+        Self {
+            ram: self.ram.or_else(|| base.ram.clone()),
+            cpus: self.cpus.or(base.cpus),
+            disks: merged(self.disks, base.disks.as_ref(), |mut own, base| {
+                for (name, base) in base {
+                    let disk = own.remove(name).unwrap_or_default().over(base);
+                    own.insert(name.clone(), disk);
+                }
+                own
+            }),
+        }
+    }
+}
+
+impl Disk {
+    fn over(self, base: &Self) -> Self {
+        Self {
+            allocation: self.allocation.or_else(|| base.allocation.clone()),
+            filesystem: self.filesystem.or_else(|| base.filesystem.clone()),
+            mount: self.mount.or_else(|| base.mount.clone()),
+        }
+    }
+}
+
+impl Ssh {
+    fn over(self, base: &Self) -> Self {
+        Self {
+            user: self.user.or_else(|| base.user.clone()),
+            authorized_keys: self.authorized_keys.or_else(|| base.authorized_keys.clone()),
+            identity: self.identity.or_else(|| base.identity.clone()),
+            agent: self.agent.or(base.agent),
+        }
+    }
+}
+
+fn merged<T: Clone>(own: Option<T>, base: Option<&T>, over: impl FnOnce(T, &T) -> T) -> Option<T> {
+    match (own, base) {
+        (Some(own), Some(base)) => Some(over(own, base)),
+        (own, base) => own.or_else(|| base.cloned()),
+    }
+}

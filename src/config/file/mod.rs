@@ -1,0 +1,50 @@
+//! The Machinefile as it is written. Everything may be left out; what that means is decided by [`crate::desired`].
+//!
+//! The doc comments of the fields are the user's documentation: they become the descriptions of the JSON Schema.
+
+mod compose;
+mod engine;
+mod image;
+mod machine;
+mod pattern;
+mod provider;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use compose::{Compose, Members};
+pub use engine::{Engine, EngineSettings};
+pub use image::{Image, ImageSource};
+pub use machine::{Disk, Machine, Resources, Size, Ssh};
+pub use provider::Provider;
+
+/// Machines, their Docker Engines and the compose projects on them.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Machinefile {
+    /// The project's name; every object we create carries it. The name of the file's folder unless given.
+    #[schemars(regex(pattern = pattern::NAME), extend("patternErrorMessage" = pattern::NAME_MESSAGE))]
+    pub name: Option<String>,
+
+    /// Tells two projects of one name apart. `machine init` writes one; changing it makes everything a stranger's.
+    #[schemars(regex(pattern = pattern::NAME), extend("patternErrorMessage" = pattern::NAME_MESSAGE))]
+    pub id: Option<String>,
+
+    /// Where machines come from, by name. A driver that needs no settings can be used by its own name without an entry here.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = pattern::name()))]
+    pub providers: Option<BTreeMap<String, Provider>>,
+
+    /// What every machine inherits: maps merge by key, everything else (lists and `image` too) a machine replaces.
+    pub defaults: Option<Machine>,
+
+    /// The machines, by name. A name alone declares a machine that is all defaults.
+    #[schemars(extend("propertyNames" = pattern::name()))]
+    pub machines: Option<BTreeMap<String, Option<Machine>>>,
+
+    /// Compose projects that run on single machines, by name.
+    #[schemars(extend("propertyNames" = pattern::name()))]
+    pub compose: Option<BTreeMap<String, Compose>>,
+}

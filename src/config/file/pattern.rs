@@ -1,0 +1,33 @@
+//! The forms of texts, and how a text of another form is answered.
+
+use serde_json::{Value, json};
+
+/// What [`crate::id::Name`] takes.
+pub(super) const NAME: &str = "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$";
+pub(super) const NAME_MESSAGE: &str =
+    "use lower-case letters, digits and `-`, start with a letter, end with a letter or digit, at most 63 characters";
+
+pub(super) const SIZE: &str = "^[0-9]+(\\.[0-9]+)? ?([KMGT](i?B)?|B)$";
+pub(super) const SIZE_MESSAGE: &str = "a size is a number of GB, or a number and a unit: `512MiB`, `20GB`";
+
+pub(super) const PORT: &str = "^(([0-9]{1,3}\\.){3}[0-9]{1,3}:)?[0-9]{1,5}:[0-9]{1,5}(/(tcp|udp))?$";
+pub(super) const PORT_MESSAGE: &str = "write `HERE:THERE`, as in `8080:80`, `127.0.0.1:8080:80` or `5353:53/udp`";
+
+pub(super) const VERSION: &str = "^[0-9]+(\\.[0-9]+){0,2}$";
+pub(super) const VERSION_MESSAGE: &str = "a version or the beginning of one: `26`, `26.1`, `26.1.5`";
+
+pub(super) const ADDRESS: &str = "^([0-9]{1,3}\\.){3}[0-9]{1,3}$";
+pub(super) const ADDRESS_MESSAGE: &str = "an IPv4 address of the project's segment, such as `10.85.7.1`";
+
+pub(super) const PUBLIC_KEY: &str = "^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\\r\\n]*)?$";
+pub(super) const PUBLIC_KEY_MESSAGE: &str = "paste the line of the `.pub` file: `ssh-ed25519 AAAA… you@home`";
+
+/// The schema of a user-given name.
+pub(super) fn name() -> Value {
+    json!({ "pattern": NAME, "patternErrorMessage": NAME_MESSAGE })
+}
+
+/// The schema of a text of one form.
+pub(super) fn text(pattern: &str, message: &str) -> Value {
+    json!({ "type": "string", "pattern": pattern, "patternErrorMessage": message })
+}

@@ -1,0 +1,141 @@
+//! What was written: texts to one merged, validated Machinefile in which every value knows its place.
+//!
+//! Each text becomes a tree of nodes (`yaml`, `toml`), its variables are filled in (`interpolate`), figment lays
+//! one over the other (`provider`), the JSON Schema judges the result (`validate`), and [`file`] is its typed form.
+
+mod discover;
+mod error;
+pub mod file;
+pub mod init;
+mod interpolate;
+pub mod node;
+mod provider;
+mod scalar;
+mod toml;
+mod validate;
+mod yaml;
+
+use std::path::{Path as FilePath, PathBuf};
+
+use figment::value::{Dict, Value};
+use figment::{Figment, Profile, Provider as _};
+
+pub use discover::{NAMES, STDIN};
+pub use error::{Error, Problem};
+pub use interpolate::Environment;
+pub use provider::{Document, Layer};
+
+use crate::origin::Origin;
+use crate::value::Path;
+
+/// What to load, and all it may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The working folder, absolute.
+    pub folder: &'a FilePath,
+    /// `-f`, in order; later files win. Empty looks for a Machinefile in the folder and those above it.
+    pub files: &'a [PathBuf],
+    /// What standard input held, when `files` names [`STDIN`].
+    pub stdin: &'a [u8],
+    /// What `${VAR}` may name.
+    pub environment: &'a Environment,
+    /// The schema to hold the merged settings against.
+    pub schema: &'a crate::value::Value,
+}
+
+/// The configuration: its typed form, and where each part of it was written.
+#[derive(Debug)]
+pub struct Config {
+    pub file: file::Machinefile,
+    /// The folder of the first file: the project's folder.
+    pub folder: PathBuf,
+    documents: Vec<Document>,
+    figment: Figment,
+    merged: Dict,
+}
+
+/// The variables of this process; those that are not UTF-8 are left out. Nothing else in the library reads them.
+#[must_use]
+pub fn environment() -> Environment {
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+/// Finds, reads, merges and validates. All problems of one stage are reported together.
+pub fn load(input: &Input<'_>) -> Result<Config, Error> {
+    let mut documents = Vec::new();
+    let mut problems = Vec::new();
+    for (index, path) in discover::project_files(input)?.iter().enumerate() {
+        match discover::document(input, path, index) {
+            Ok(mut document) => {
+                problems.extend(interpolate::interpolate(&mut document.root, input.environment));
+                problems.extend(validate::tags(&document.root));
+                documents.push(document);
+            }
+            Err(Error::Invalid(found)) => problems.extend(found),
+            Err(error) => return Err(error),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::Invalid(problems));
+    }
+    let figment = documents.iter().fold(Figment::new(), |figment, document| figment.merge(document));
+    let mut profiles = figment.data().expect("the providers of documents cannot fail");
+    let merged = profiles.remove(&Profile::Default).unwrap_or_default();
+    let folder = documents.first().map_or_else(|| input.folder.to_owned(), |document| document.base.clone());
+    let mut config = Config { file: file::Machinefile::default(), folder, documents, figment, merged };
+    config.file = validate::validate(&config, input.schema).map_err(Error::Invalid)?;
+    Ok(config)
+}
+
+impl Config {
+    /// Where the value at a path was written, if it was: by the layer that won.
+    #[must_use]
+    pub fn origin(&self, path: &Path) -> Option<&Origin> {
+        self.written(path).map(|(_, node)| &node.origin)
+    }
+
+    /// Where a setting comes from: its own place, the place under `defaults` that a machine inherits it from, or else that of its nearest
+    /// written ancestor.
+    #[must_use]
+    pub fn nearest_origin(&self, path: &Path) -> &Origin {
+        &self.nearest(path).1.origin
+    }
+
+    /// The folder that a relative path, written as the value at `path`, starts from.
+    #[must_use]
+    pub fn base(&self, path: &Path) -> &FilePath {
+        &self.nearest(path).0.base
+    }
+
+    /// The layer that the value at a path comes from, if it was written.
+    #[must_use]
+    pub fn layer(&self, path: &Path) -> Option<Layer> {
+        self.written(path).map(|(document, _)| document.layer)
+    }
+
+    fn nearest(&self, path: &Path) -> (&Document, &node::Node) {
+        let inherited = match path.keys() {
+            [machines, _, rest @ ..] if machines == "machines" && !rest.is_empty() => {
+                Some(std::iter::once("defaults".to_owned()).chain(rest.iter().cloned()).collect())
+            }
+            _ => None,
+        };
+        let ancestors = std::iter::successors(path.parent(), Path::parent);
+        std::iter::once(path.clone())
+            .chain(inherited)
+            .chain(ancestors)
+            .find_map(|path| self.written(&path))
+            .unwrap_or_else(|| (&self.documents[0], &self.documents[0].root))
+    }
+
+    fn written(&self, path: &Path) -> Option<(&Document, &node::Node)> {
+        let (first, rest) = path.keys().split_first()?;
+        let value = rest.iter().try_fold(self.merged.get(first)?, |value, key| match value {
+            Value::Dict(_, dict) => dict.get(key),
+            Value::Array(_, list) => list.get(key.parse::<usize>().ok()?),
+            _ => None,
+        })?;
+        let document = &self.documents[Document::index_of(self.figment.get_metadata(value.tag())?)?];
+        Some((document, document.root.find(path)?))
+    }
+}

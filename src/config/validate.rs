@@ -1,0 +1,221 @@
+//! The merged settings against the JSON Schema: every error of one run, each at its place and in words.
+
+use std::cmp::Reverse;
+
+use figment::value::{Dict, Num, Value};
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::types::JsonType;
+use jsonschema::{ValidationError, paths::LocationSegment};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use super::error::Problem;
+use super::file::Machinefile;
+use super::node::Node;
+use super::Config;
+use crate::note;
+use crate::value::Path;
+
+/// Keys that are the user's own business, wherever keys are ours.
+pub(super) const EXTENSION: &str = "x-";
+
+/// Tags that nothing here understands: to pass over one would be to ignore what was asked for.
+pub(super) fn tags(root: &Node) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    root.walk(&mut |node| {
+        if let Some(tag) = &node.tag {
+            let problem = Problem::new(node.origin.clone(), format!("tag `{tag}` is not known here"));
+            problems.push(problem.hint("remove it: a Machinefile needs no tags"));
+        }
+    });
+    problems
+}
+
+/// The typed form of the settings, or all that is wrong with them in the order in which it is written.
+pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Vec<Problem>> {
+    let mut infinite = Vec::new();
+    let settings = Json::Object(object(&config.merged, &mut Vec::new(), &mut infinite));
+    let mut problems: Vec<_> = infinite
+        .iter()
+        .map(|path| {
+            let problem = Problem::new(config.nearest_origin(path).clone(), "not a number that can be counted with");
+            problem.hint("write a finite number")
+        })
+        .collect();
+    let validator = jsonschema::draft7::new(schema).expect("the schema is generated from the types");
+    for error in validator.iter_errors(&settings) {
+        let path = instance_path(&error);
+        if !infinite.contains(&path) {
+            problems.extend(worded(config, schema, &error, &path));
+        }
+    }
+    if problems.is_empty() {
+        return Machinefile::deserialize(settings).map_err(|error| {
+            vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())]
+        });
+    }
+    problems.sort_by_cached_key(|problem| {
+        let file = config.documents.iter().position(|d| d.root.origin.source == problem.origin.source);
+        (file, problem.origin.key.start, Reverse(problem.origin.span.end), problem.message.clone())
+    });
+    Err(problems)
+}
+
+/// The settings as JSON, without extensions; the paths of numbers that JSON cannot hold are put aside.
+fn object(dict: &Dict, at: &mut Vec<String>, infinite: &mut Vec<Path>) -> Map<String, Json> {
+    // The engine's own options are passed on as they are.
+    let ours = !at.ends_with(&["engine".to_owned(), "options".to_owned()]) && !at.iter().any(|key| key == "options");
+    let mut object = Map::new();
+    for (key, value) in dict.iter().filter(|(key, _)| !(ours && key.starts_with(EXTENSION))) {
+        at.push(key.clone());
+        object.insert(key.clone(), json(value, at, infinite));
+        at.pop();
+    }
+    object
+}
+
+fn json(value: &Value, at: &mut Vec<String>, infinite: &mut Vec<Path>) -> Json {
+    match value {
+        Value::Dict(_, dict) => Json::Object(object(dict, at, infinite)),
+        Value::Array(_, list) => {
+            let items = list.iter().enumerate().map(|(i, item)| {
+                at.push(i.to_string());
+                let item = json(item, at, infinite);
+                at.pop();
+                item
+            });
+            Json::Array(items.collect())
+        }
+        Value::String(_, text) => Json::from(text.as_str()),
+        Value::Char(_, c) => Json::from(c.to_string()),
+        Value::Bool(_, flag) => Json::from(*flag),
+        Value::Empty(..) => Json::Null,
+        Value::Num(_, Num::I64(number)) => Json::from(*number),
+        Value::Num(_, Num::U64(number)) => Json::from(*number),
+        Value::Num(_, number) => {
+            let number = number.to_f64().unwrap_or(f64::NAN);
+            if !number.is_finite() {
+                infinite.push(at.iter().cloned().collect());
+            }
+            Json::from(number)
+        }
+    }
+}
+
+fn instance_path(error: &ValidationError<'_>) -> Path {
+    let segment = |segment: LocationSegment<'_>| match segment {
+        LocationSegment::Property(key) => key.into_owned(),
+        LocationSegment::Index(index) => index.to_string(),
+    };
+    error.instance_path().segments().map(segment).collect()
+}
+
+/// One problem per fault: unknown keys of one map are several.
+fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Path) -> Vec<Problem> {
+    let rule = rule(schema, error);
+    let problem = |message: String| Problem::new(config.nearest_origin(path).clone(), message);
+    let said = || literal(error.instance());
+    let name = || path.keys().last().map_or_else(|| "the Machinefile".to_owned(), |key| format!("`{key}`"));
+    let one = match error.kind() {
+        Kind::AdditionalProperties { unexpected } => {
+            return unexpected.iter().map(|key| unknown_key(config, rule, path, key)).collect();
+        }
+        Kind::PropertyNames { error } => {
+            let key = error.instance().as_str().unwrap_or_default();
+            let origin = config.nearest_origin(&path.join(key)).clone();
+            let message = format!("`{key}` is not a name");
+            let form = rule.and_then(|rule| rule["propertyNames"]["patternErrorMessage"].as_str());
+            let problem = Problem::new(origin, message).at_key();
+            return vec![form.into_iter().fold(problem, |problem, form| problem.hint(form))];
+        }
+        Kind::Type { kind } => wrong_type(config, path, kind, error.instance()),
+        Kind::Enum { options } => {
+            let known: Vec<_> = options.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+            let given = error.instance().as_str().unwrap_or_default();
+            problem(format!("{} cannot be {}", name(), said())).hint(note::suggestion(given, known))
+        }
+        Kind::Pattern { .. } => {
+            let problem = problem(format!("{} cannot be {}", name(), said()));
+            let form = rule.and_then(|rule| rule["patternErrorMessage"].as_str());
+            form.into_iter().fold(problem, |problem, form| problem.hint(form))
+        }
+        Kind::Required { property } => {
+            problem(format!("{} lacks `{}`", name(), property.as_str().unwrap_or_default())).at_key()
+        }
+        Kind::Minimum { limit } => problem(format!("{} is {}, but must be at least {limit}", name(), said())),
+        Kind::Maximum { limit } => problem(format!("{} is {}, but must be at most {limit}", name(), said())),
+        Kind::ExclusiveMinimum { limit } => problem(format!("{} is {}, but must be more than {limit}", name(), said())),
+        Kind::MinItems { .. } => problem(format!("{} is empty", name())),
+        Kind::MinLength { .. } => problem(format!("{} is empty", name())),
+        Kind::UniqueItems => problem(format!("{} names one thing twice", name())),
+        _ => problem(error.masked_with("this value").to_string()),
+    };
+    vec![one]
+}
+
+/// The part of the schema that the failed keyword stands in.
+fn rule<'a>(schema: &'a Json, error: &ValidationError<'_>) -> Option<&'a Json> {
+    let (rule, _) = error.schema_path().as_str().rsplit_once('/')?;
+    schema.pointer(rule)
+}
+
+fn unknown_key(config: &Config, rule: Option<&Json>, path: &Path, key: &str) -> Problem {
+    let origin = config.nearest_origin(&path.join(key)).clone();
+    let known = rule.and_then(|rule| rule["properties"].as_object());
+    let known: Vec<_> = known.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+    let problem = Problem::new(origin, format!("unknown key `{key}`")).at_key();
+    if known.is_empty() { problem } else { problem.hint(note::suggestion(key, known)) }
+}
+
+fn wrong_type(config: &Config, path: &Path, expected: &TypeKind, found: &Json) -> Problem {
+    let expected: Vec<_> = match expected {
+        TypeKind::Single(kind) => vec![*kind],
+        TypeKind::Multiple(kinds) => kinds.iter().filter(|kind| *kind != JsonType::Null).collect(),
+    };
+    let words: Vec<_> = expected.iter().map(|kind| word(*kind)).collect();
+    let (found_word, origin) = (word_of(found), config.nearest_origin(path).clone());
+    let written = origin.source.text.get(origin.span.clone()).unwrap_or_default().to_owned();
+    let problem = Problem::new(origin, format!("expected {}, found {found_word}", words.join(" or ")));
+    let scalar = found.is_number() || found.is_boolean();
+    if scalar && expected.contains(&JsonType::String) && !written.contains(['"', '$']) {
+        return problem.hint(format!("quote it to make it text: \"{written}\""));
+    }
+    if !found.is_array() && expected == [JsonType::Array] {
+        return problem.hint(format!("write a list, even of one: [{}]", literal(found).trim_matches('`')));
+    }
+    problem
+}
+
+fn word(kind: JsonType) -> &'static str {
+    match kind {
+        JsonType::Null => "nothing",
+        JsonType::Boolean => "`true` or `false`",
+        JsonType::Integer => "a whole number",
+        JsonType::Number => "a number",
+        JsonType::String => "text",
+        JsonType::Array => "a list",
+        JsonType::Object => "a map",
+    }
+}
+
+fn word_of(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "nothing",
+        Json::Bool(_) => "`true` or `false`",
+        Json::Number(number) if number.is_f64() => "a fraction",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a map",
+    }
+}
+
+/// A value in a sentence, cut where it would flood it.
+fn literal(value: &Json) -> String {
+    let text = crate::value::plain(value);
+    match text.char_indices().nth(60) {
+        Some((cut, _)) => format!("`{}…`", &text[..cut]),
+        None => format!("`{text}`"),
+    }
+}
+

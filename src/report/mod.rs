@@ -1,0 +1,3 @@
+//! Telling what happened and what was found.
+
+pub mod diagnostic;

@@ -1,0 +1,94 @@
+//! The Machinefile's JSON Schema: for editors, and the validator itself.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::Schema;
+use serde_json::{Map, Value, json};
+
+use crate::config::file::Machinefile;
+use crate::provider::{Driver, Setting, SettingKind};
+
+/// Where the schema lives.
+pub const ID: &str = crate::config::init::SCHEMA_URL;
+
+/// The schema (draft-07) of a Machinefile that may use these drivers. Without any, a provider's settings are free.
+#[must_use]
+pub fn machinefile(drivers: &[Driver]) -> Value {
+    let mut settings = SchemaSettings::draft07();
+    settings.inline_subschemas = true;
+    let mut schema = settings.into_generator().into_root_schema_for::<Machinefile>();
+    RecursiveTransform(closed).transform(&mut schema);
+    schema.insert("$id".into(), ID.into());
+    schema.insert("title".into(), "Machinefile".into());
+    let mut schema = schema.to_value();
+    if !drivers.is_empty() {
+        schema["properties"]["providers"]["additionalProperties"] = provider(drivers);
+    }
+    schema
+}
+
+/// Nothing but the known keys and the user's own `x-` keys, wherever keys are ours.
+fn closed(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    if !object.contains_key("properties") && !object.contains_key("propertyNames") {
+        return;
+    }
+    object.entry("additionalProperties").or_insert(Value::Bool(false));
+    if object["additionalProperties"] != Value::Bool(true) {
+        object.insert("patternProperties".into(), json!({ "^x-": {} }));
+    }
+}
+
+/// A provider: its driver, and the settings of just that driver.
+fn provider(drivers: &[Driver]) -> Value {
+    let names: Vec<_> = drivers.iter().map(|driver| driver.name).collect();
+    json!({
+        "type": ["object", "null"],
+        "description": "A driver and its settings.",
+        "properties": { "driver": { "type": "string", "enum": names, "description": "The type of the provider." } },
+        "required": ["driver"],
+        "allOf": drivers.iter().map(of_driver).collect::<Vec<_>>(),
+    })
+}
+
+fn of_driver(driver: &Driver) -> Value {
+    let mut properties: Map<_, _> = driver.settings.iter().map(|s| (s.name.to_owned(), of_setting(s))).collect();
+    properties.insert("driver".into(), json!({ "const": driver.name, "description": driver.doc }));
+    let required: Vec<_> = driver.settings.iter().filter(|s| s.default.is_none()).map(|s| s.name).collect();
+    json!({
+        "if": { "properties": { "driver": { "const": driver.name } }, "required": ["driver"] },
+        "then": {
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+            "patternProperties": { "^x-": {} },
+        },
+    })
+}
+
+fn of_setting(setting: &Setting) -> Value {
+    let mut schema = match setting.kind {
+        SettingKind::Text | SettingKind::Path => json!({ "type": "string" }),
+        SettingKind::Duration => json!({
+            "type": "string",
+            "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$",
+            "patternErrorMessage": "a length of time: `100ms`, `2s`, `5m`",
+        }),
+        SettingKind::Rate => json!({
+            "type": "string",
+            "pattern": "^[0-9]+(\\.[0-9]+)?/s$",
+            "patternErrorMessage": "a rate per second: `50/s`",
+        }),
+        SettingKind::Fraction => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        SettingKind::Integer => json!({ "type": "integer" }),
+        SettingKind::Flag => json!({ "type": "boolean" }),
+    };
+    schema["description"] = match setting.default {
+        Some(default) if !default.is_empty() => format!("{} Default: {default}", setting.doc).into(),
+        _ => setting.doc.into(),
+    };
+    if let Some(Value::String(kind)) = schema.get("type").cloned() {
+        schema["type"] = json!([kind, "null"]);
+    }
+    schema
+}
