@@ -26,7 +26,7 @@ pub type Environment = BTreeMap<String, String>;
 const MAX_DEPTH: usize = 8;
 
 /// Fills in every value of the tree, and says what could not be.
-pub fn interpolate(root: &mut Node, environment: &Environment) -> Vec<Problem> {
+pub(super) fn interpolate(root: &mut Node, environment: &Environment) -> Vec<Problem> {
     let mut problems = Vec::new();
     root.walk_mut(&mut |node| {
         let Some(text) = node.as_text().filter(|text| text.contains('$')) else { return };

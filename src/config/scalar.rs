@@ -4,10 +4,10 @@ use super::node::Scalar;
 
 /// An integer with a leading zero: octal to YAML 1.1, decimal to YAML 1.2.
 #[derive(Debug, PartialEq, Eq)]
-pub struct LeadingZero;
+pub(super) struct LeadingZero;
 
 /// The value of an unquoted text.
-pub fn plain(text: &str) -> Result<Scalar, LeadingZero> {
+pub(super) fn plain(text: &str) -> Result<Scalar, LeadingZero> {
     Ok(match text {
         "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
         "true" | "True" | "TRUE" => Scalar::Flag(true),
@@ -20,7 +20,7 @@ pub fn plain(text: &str) -> Result<Scalar, LeadingZero> {
 }
 
 /// The number a text spells, if it does.
-pub fn number(text: &str) -> Result<Option<Scalar>, LeadingZero> {
+pub(super) fn number(text: &str) -> Result<Option<Scalar>, LeadingZero> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if let Some(digits) = text.strip_prefix("0o") {
         return Ok(radix(digits, 8));

@@ -12,7 +12,7 @@ use super::node::{Node, Scalar, Tree};
 use crate::origin::{Origin, Source};
 
 /// Reads a document; several syntax errors are reported at once.
-pub fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
+pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     if errors.is_empty() {
         let whole = 0..source.text.trim_end().len();

@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_COPIES: usize = 250_000;
 
 /// Reads one document. The tree is there only when nothing is wrong; a syntax error ends the search for more.
-pub fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
+pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     let mut reader = Reader {

@@ -16,13 +16,13 @@ const CAPACITY: u32 = PER_OCTET * PER_OCTET;
 
 /// Whether a machine may be given this address.
 #[must_use]
-pub fn is_usable(address: Ipv4Addr) -> bool {
+pub(super) fn is_usable(address: Ipv4Addr) -> bool {
     let [a, b, c, d] = address.octets();
     a == 10 && b == 85 && (1..=254).contains(&c) && (1..=254).contains(&d)
 }
 
 /// One address for each name, none of them taken. `None` for the names that no address is left for.
-pub fn assign<'a>(
+pub(super) fn assign<'a>(
     names: impl IntoIterator<Item = &'a Name>,
     mut taken: BTreeSet<Ipv4Addr>,
 ) -> BTreeMap<Name, Option<Ipv4Addr>> {

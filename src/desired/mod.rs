@@ -1,16 +1,22 @@
 //! What the Machinefile means: plain data, fully decided. No option stands here for "the default".
 
+mod address;
+mod check;
 mod compose;
 mod engine;
 mod image;
 mod machine;
+pub mod quantity;
+mod resolve;
 
 use std::collections::BTreeMap;
 
+pub use check::check;
 pub use compose::ComposeProject;
 pub use engine::Engine;
 pub use image::{Build, Digest, Image};
 pub use machine::{Disk, Forward, Machine, Protocol, Resources, Ssh};
+pub use resolve::{Driver, Surroundings, resolve};
 
 use crate::id::{Name, Owner};
 use crate::value::{Path, Value};

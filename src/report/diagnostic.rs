@@ -1,2 +1,165 @@
-//! Findings for eyes: the text, the place in it, and what to do.
+//! Findings for eyes: the message, the lines it is about, and what to do.
 
+use std::fmt;
+use std::sync::Arc;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, Report, Severity,
+    SourceCode, SourceSpan, SpanContents,
+};
+
+use crate::config::{Config, Error, Problem};
+use crate::note::{self, Note};
+use crate::origin::{Origin, Source};
+
+/// A finding in the form that miette draws.
+#[derive(Debug)]
+struct Finding {
+    message: String,
+    severity: Severity,
+    hint: Option<String>,
+    place: Option<Place>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// A second place that lies in another text.
+    related: Vec<Finding>,
+}
+
+#[derive(Debug)]
+struct Place {
+    text: Text,
+    labels: Vec<LabeledSpan>,
+}
+
+/// A text shared by all findings in it.
+#[derive(Debug)]
+struct Text(Arc<Source>);
+
+impl SourceCode for Text {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let lines = self.0.text.read_span(span, before, after)?;
+        let (line, column, count) = (lines.line(), lines.column(), lines.line_count());
+        let name = self.0.name.clone();
+        Ok(Box::new(MietteSpanContents::new_named(name, lines.data(), *lines.span(), line, column, count)))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Finding {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+impl Diagnostic for Finding {
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.hint.as_ref().map(|hint| Box::new(hint) as _)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.place.as_ref().map(|place| &place.text as _)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.place.as_ref().map(|place| Box::new(place.labels.iter().cloned()) as _)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        if self.related.is_empty() {
+            return None;
+        }
+        Some(Box::new(self.related.iter().map(|finding| finding as &dyn Diagnostic)))
+    }
+}
+
+/// Notes about a configuration that was loaded.
+#[must_use]
+pub fn of_notes(notes: &[Note], config: &Config) -> Vec<Report> {
+    notes
+        .iter()
+        .map(|note| {
+            let severity = match note.severity {
+                note::Severity::Warning => Severity::Warning,
+                note::Severity::Error => Severity::Error,
+            };
+            let origin = config.nearest_origin(&note.path);
+            let place = Some(place(origin, note.at_key || config.origin(&note.path).is_none(), None));
+            let (message, hint) = (note.message.clone(), note.hint.clone());
+            Report::new(Finding { message, severity, hint, place, cause: None, related: Vec::new() })
+        })
+        .collect()
+}
+
+/// Why a configuration could not be loaded.
+#[must_use]
+pub fn of_error(error: Error) -> Vec<Report> {
+    let (message, hint) = (error.to_string(), error.hint().map(str::to_owned));
+    let cause: Option<Box<dyn std::error::Error + Send + Sync>> = match error {
+        Error::Invalid(problems) => return problems.into_iter().map(|problem| Report::new(of_problem(problem))).collect(),
+        Error::Unreadable { cause, .. } => Some(Box::new(cause)),
+        _ => None,
+    };
+    vec![Report::new(Finding { message, severity: Severity::Error, hint, place: None, cause, related: Vec::new() })]
+}
+
+fn of_problem(problem: Problem) -> Finding {
+    let same_text = problem.also.as_ref().filter(|(origin, _)| origin.source == problem.origin.source);
+    let place = place(&problem.origin, problem.at_key, same_text);
+    let related = match &problem.also {
+        Some((origin, what)) if same_text.is_none() => vec![Finding {
+            message: (*what).to_owned(),
+            severity: Severity::Advice,
+            hint: None,
+            place: Some(self::place(origin, false, None)),
+            cause: None,
+            related: Vec::new(),
+        }],
+        _ => Vec::new(),
+    };
+    Finding {
+        message: problem.message,
+        severity: Severity::Error,
+        hint: problem.hint,
+        place: Some(place),
+        cause: None,
+        related,
+    }
+}
+
+fn place(origin: &Origin, at_key: bool, also: Option<&(Origin, &'static str)>) -> Place {
+    let text = &origin.source.text;
+    let spans_lines = text.get(origin.span.clone()).is_some_and(|value| value.contains('\n'));
+    let span = if at_key || spans_lines { origin.key.clone() } else { origin.span.clone() };
+    // A value of many lines that has no key is shown by its first.
+    let first_line = text.get(span.clone()).and_then(|value| value.find('\n')).map_or(span.end, |i| span.start + i);
+    let here = LabeledSpan::new_primary_with_span(Some("here".to_owned()), span.start..first_line);
+    let other = also.map(|(origin, what)| LabeledSpan::new_with_span(Some((*what).to_owned()), origin.span.clone()));
+    Place { text: Text(Arc::clone(&origin.source)), labels: std::iter::once(here).chain(other).collect() }
+}
+
+/// Without colour and at a fixed width, for logs and tests.
+#[must_use]
+pub fn render(reports: &[Report]) -> String {
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_width(100)
+        .with_links(false)
+        .without_syntax_highlighting();
+    let mut text = String::new();
+    for report in reports {
+        handler.render_report(&mut text, report.as_ref()).expect("a String takes all that is written to it");
+    }
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}

@@ -1,11 +1,14 @@
 //! What the configuration means: defaults, inheritance, members of counted machines, paths, names.
 
+mod compose;
+mod image;
+mod machine;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::machine_of::machine;
-use super::{Desired, Machine, Provider, address, check, project};
 use crate::config::{Config, Environment, file};
+use crate::desired::{Desired, Machine, Provider, address, check};
 use crate::id::{InvalidName, Name, Owner};
 use crate::note::{self, Note};
 use crate::value::Path;
@@ -34,11 +37,11 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let mut scope = Scope { config, surroundings, notes: Vec::new(), providers: BTreeMap::new() };
     let owner = owner(&mut scope);
     let (machines, members) = machines(&mut scope);
-    let compose = project::projects(&mut scope, &members);
+    let compose = compose::projects(&mut scope, &members);
     let providers = std::mem::take(&mut scope.providers);
     let mut notes = scope.notes;
     let desired = owner.map(|owner| Desired { owner, providers, machines, compose });
-    notes.extend(desired.iter().flat_map(check::check));
+    notes.extend(desired.iter().flat_map(check));
     (desired.filter(|_| !note::has_errors(&notes)), notes)
 }
 
@@ -169,7 +172,7 @@ fn machines(scope: &mut Scope<'_>) -> (BTreeMap<Name, Machine>, Members) {
         let Some(base) = scope.name(base, &at) else { continue };
         let written = written.clone().unwrap_or_default().over(&defaults);
         let (count, explicit) = (written.count, written.address.clone());
-        let Some(model) = machine(scope, &base, &at, written) else { continue };
+        let Some(model) = machine::machine(scope, &base, &at, written) else { continue };
         counted(scope, &base, &model, explicit.is_some(), count);
         let names = full_names(scope, &base, count, &at);
         for name in &names {

@@ -1,1 +1,0 @@
-//! One machine as written, made definite.

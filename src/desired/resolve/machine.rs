@@ -1,0 +1,173 @@
+//! One machine as written, made definite.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use super::{Scope, image};
+use crate::config::file;
+use crate::desired::{Disk, Engine, Forward, Machine, Protocol, Resources, Ssh, address, quantity};
+use crate::id::Name;
+use crate::note::Note;
+use crate::value::Path;
+
+const PROVIDER: &str = "qemu";
+const RAM: u64 = 2 * quantity::GB;
+const CPUS: u32 = 2;
+const ROOT: &str = "root";
+const ROOT_SIZE: u64 = 20 * quantity::GB;
+const USER: &str = "machine";
+
+/// The machine that a declaration describes, named for it; `None` when a note says why there is none.
+/// Without `address:` its address is not decided yet.
+pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: file::Machine) -> Option<Machine> {
+    let before = scope.notes.len();
+    let provider = scope.provider(written.provider.as_deref().unwrap_or(PROVIDER), &at.join("provider"));
+    let image = image::image(scope, written.image, &at.join("image"));
+    let resources = resources(scope, written.resources.unwrap_or_default(), &at.join("resources"));
+    let engine = engine(written.engine, at);
+    let ports = ports(scope, &written.ports.unwrap_or_default(), &at.join("ports"));
+    let ssh = ssh(scope, written.ssh.unwrap_or_default(), &at.join("ssh"));
+    let user_data = written.cloud_init.and_then(|text| user_data(scope, text, &at.join("cloud-init")));
+    let address = written.address.map_or(Some(Ipv4Addr::UNSPECIFIED), |text| fixed_address(scope, &text, at));
+    if scope.notes.len() > before && crate::note::has_errors(&scope.notes[before..]) {
+        return None;
+    }
+    Some(Machine {
+        name: name.clone(),
+        provider: provider?,
+        image: image?,
+        resources: resources?,
+        engine,
+        ports,
+        ssh: ssh?,
+        user_data,
+        address: address?,
+        at: at.clone(),
+    })
+}
+
+fn resources(scope: &mut Scope<'_>, written: file::Resources, at: &Path) -> Option<Resources> {
+    let ram = match &written.ram {
+        Some(ram) => size(scope, ram, &at.join("ram")),
+        None => Some(RAM),
+    };
+    let disks = disks(scope, written.disks.unwrap_or_default(), &at.join("disks"));
+    Some(Resources { ram: ram?, cpus: written.cpus.unwrap_or(CPUS), disks: disks? })
+}
+
+fn disks(scope: &mut Scope<'_>, mut written: BTreeMap<String, file::Disk>, at: &Path) -> Option<BTreeMap<Name, Disk>> {
+    written.entry(ROOT.to_owned()).or_default();
+    let n_written = written.len();
+    let mut disks = BTreeMap::new();
+    for (key, disk) in written {
+        let at = at.join(&key);
+        let name = scope.name(&key, &at);
+        let size = match &disk.allocation {
+            Some(allocation) => size(scope, allocation, &at.join("allocation")),
+            None if key == ROOT => Some(ROOT_SIZE),
+            None => {
+                let note = Note::error(at.clone(), format!("disk `{key}` has no `allocation`")).at_key();
+                scope.note(note.hint("say how large it is: `allocation: 20GB`"));
+                None
+            }
+        };
+        if disk.mount.is_some() && disk.filesystem.is_none() && key != ROOT {
+            let note = Note::error(at.join("mount"), format!("disk `{key}` has no filesystem to mount"));
+            scope.note(note.hint("add `filesystem: ext4`"));
+        }
+        if let (Some(name), Some(size)) = (name, size) {
+            disks.insert(name, Disk { size, filesystem: disk.filesystem, mount: disk.mount });
+        }
+    }
+    (disks.len() == n_written).then_some(disks)
+}
+
+fn size(scope: &mut Scope<'_>, written: &file::Size, at: &Path) -> Option<u64> {
+    let bytes = quantity::bytes(written);
+    if bytes.is_none() {
+        let note = Note::error(at.clone(), "no size that a machine could have");
+        scope.note(note.hint("a number of GB, or a number and a unit: `512MiB`, `20GB`"));
+    }
+    bytes
+}
+
+fn engine(written: Option<file::Engine>, at: &Path) -> Option<Engine> {
+    let settings = match written {
+        Some(file::Engine::Flag(false)) => return None,
+        Some(file::Engine::Settings(settings)) => settings,
+        Some(file::Engine::Flag(true)) | None => file::EngineSettings::default(),
+    };
+    let options = settings.options.unwrap_or_default();
+    Some(Engine { version: settings.version, options, at: at.join("engine") })
+}
+
+fn ports(scope: &mut Scope<'_>, written: &[String], at: &Path) -> Vec<Forward> {
+    let mut ports = Vec::new();
+    for (i, text) in written.iter().enumerate() {
+        match forward(text) {
+            Some(forward) => ports.push(forward),
+            None => {
+                let note = Note::error(at.join(i), format!("`{text}` is not a pair of ports"));
+                scope.note(note.hint("ports are 1 to 65535, numbers in an address 0 to 255"));
+            }
+        }
+    }
+    ports
+}
+
+/// `[ADDRESS:]HERE:THERE[/PROTOCOL]`.
+fn forward(text: &str) -> Option<Forward> {
+    let (ports, protocol) = match text.split_once('/') {
+        Some((ports, "udp")) => (ports, Protocol::Udp),
+        Some((ports, "tcp")) => (ports, Protocol::Tcp),
+        Some(_) => return None,
+        None => (text, Protocol::Tcp),
+    };
+    let (rest, target) = ports.rsplit_once(':')?;
+    let (address, port) = match rest.rsplit_once(':') {
+        Some((address, port)) => (address.parse().ok()?, port),
+        None => (Ipv4Addr::LOCALHOST, rest),
+    };
+    let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port != 0);
+    Some(Forward { address, port: number(port)?, target: number(target)?, protocol })
+}
+
+fn ssh(scope: &mut Scope<'_>, written: file::Ssh, at: &Path) -> Option<Ssh> {
+    let user = scope.name(written.user.as_deref().unwrap_or(USER), &at.join("user"));
+    let identity = written.identity.map(|path| scope.path(&path, &at.join("identity")));
+    if let Some(identity) = identity.as_ref().filter(|path| !path.is_file()) {
+        let note = Note::error(at.join("identity"), format!("no file `{}`", identity.display()));
+        scope.note(note.hint("name the file of a private key, or leave `identity` out"));
+    }
+    Some(Ssh {
+        user: user?,
+        authorized_keys: written.authorized_keys.unwrap_or_default(),
+        identity,
+        agent: written.agent.unwrap_or(false),
+    })
+}
+
+/// The text itself when it can be no path, else what the file holds.
+fn user_data(scope: &mut Scope<'_>, text: String, at: &Path) -> Option<String> {
+    if text.starts_with('#') || text.contains('\n') {
+        return Some(text);
+    }
+    let path = scope.path(&text, at);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let note = Note::error(at.clone(), format!("cannot read `{}`: {error}", path.display()));
+            scope.note(note.hint("name a text file, or write the user-data here below `cloud-init: |`"));
+            None
+        }
+    }
+}
+
+fn fixed_address(scope: &mut Scope<'_>, text: &str, at: &Path) -> Option<Ipv4Addr> {
+    let usable = text.parse().ok().filter(|parsed| address::is_usable(*parsed));
+    if usable.is_none() {
+        let note = Note::error(at.join("address"), format!("`{text}` is no address of the project's segment"));
+        scope.note(note.hint("choose one from 10.85.1.1 to 10.85.254.254, not ending in .0 or .255"));
+    }
+    usable
+}
