@@ -158,7 +158,10 @@ pub fn render(reports: &[Report]) -> String {
         .with_links(false)
         .without_syntax_highlighting();
     let mut text = String::new();
-    for report in reports {
+    for (i, report) in reports.iter().enumerate() {
+        if i > 0 {
+            text.push('\n');
+        }
         handler.render_report(&mut text, report.as_ref()).expect("a String takes all that is written to it");
     }
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
