@@ -8,8 +8,8 @@
 //! | `$$` | one `$` |
 //!
 //! Any other `$` stands for itself. Keys are never interpolated, and what a variable holds is not looked into.
-//! A value that is one interpolation and nothing else means what it would mean written there unquoted
-//! (`ram: ${RAM}` is a number), except in YAML's quoted and block scalars, which stay text.
+//! A value that is one interpolation and nothing else may be text or what that text means unquoted (`count: "${N}"`,
+//! a number): whichever the setting takes. Where both will do, YAML's quoted and block scalars are text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -33,11 +33,8 @@ pub(super) fn interpolate(root: &mut Node, environment: &Environment) -> Vec<Pro
         match expand(text, environment, 0) {
             Ok(filled) => {
                 let whole = closing(text).is_some_and(|end| end == text.len());
-                let typed =
-                    if whole && !node.quoted { scalar::plain(&filled) } else { Ok(Scalar::Text(filled.clone())) };
-                match typed {
-                    Ok(value) => node.tree = Tree::Scalar(value),
-                    Err(scalar::LeadingZero) => problems.push(yaml::leading_zero(node.origin.clone(), &filled)),
+                if let Err(problem) = fill(node, filled, whole) {
+                    problems.push(problem);
                 }
             }
             Err(fault) => {
@@ -48,6 +45,25 @@ pub(super) fn interpolate(root: &mut Node, environment: &Environment) -> Vec<Pro
         }
     });
     problems
+}
+
+fn fill(node: &mut Node, filled: String, whole: bool) -> Result<(), Problem> {
+    let typed = match scalar::plain(&filled) {
+        _ if !whole => None,
+        Ok(Scalar::Text(_)) => None,
+        Ok(typed) => Some(typed),
+        Err(scalar::LeadingZero) if node.quoted => None,
+        Err(scalar::LeadingZero) => return Err(yaml::leading_zero(node.origin.clone(), &filled)),
+    };
+    let text = Scalar::Text(filled);
+    let (value, otherwise) = match typed {
+        Some(typed) if node.quoted => (text, Some(typed)),
+        Some(typed) => (typed, Some(text)),
+        None => (text, None),
+    };
+    node.tree = Tree::Scalar(value);
+    node.otherwise = otherwise;
+    Ok(())
 }
 
 /// What is wrong with an interpolation, and which bytes of the text it is.
@@ -107,18 +123,11 @@ fn variable(inner: &str, environment: &Environment, depth: usize) -> Result<Stri
         return value.cloned().map_or_else(expand_default, Ok);
     }
     if known && let Some(why) = operator.strip_prefix(":?") {
-        let message = if why.is_empty() {
-            format!("variable `{name}` is not set")
-        } else {
-            format!("variable `{name}` is not set: {why}")
-        };
+        let message = if why.is_empty() { format!("variable `{name}` is not set") } else { format!("variable `{name}` is not set: {why}") };
         return value.cloned().ok_or_else(|| (message, format!("set `{name}` in the environment")));
     }
     let message = format!("`${{{inner}}}` is not an interpolation");
-    Err((
-        message,
-        "use `${VAR}`, `${VAR:-default}` or `${VAR:?why}`; write `$${` for the characters themselves".to_owned(),
-    ))
+    Err((message, "use `${VAR}`, `${VAR:-default}` or `${VAR:?why}`; write `$${` for the characters themselves".to_owned()))
 }
 
 /// Where the interpolation that a text begins with ends.

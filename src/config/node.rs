@@ -12,8 +12,10 @@ pub struct Node {
     pub origin: Origin,
     /// A YAML tag outside the core schema, as written: `!reset`.
     pub tag: Option<Box<str>>,
-    /// Whether text stays text when an interpolation fills all of it: so for quoted and block scalars of YAML.
+    /// Whether it is a quoted or block scalar of YAML.
     pub quoted: bool,
+    /// For a value that was one interpolation: what else it can mean, text or not text.
+    pub otherwise: Option<Scalar>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +47,7 @@ impl PartialEq for Node {
 impl Node {
     #[must_use]
     pub fn new(tree: Tree, origin: Origin) -> Self {
-        Self { tree, origin, tag: None, quoted: false }
+        Self { tree, origin, tag: None, quoted: false, otherwise: None }
     }
 
     #[must_use]
@@ -104,8 +106,9 @@ impl Node {
             Tree::List(list) => Box::new(list.iter()),
             Tree::Scalar(_) => Box::new(std::iter::empty()),
         };
-        let (size, depth) =
-            children.by_ref().map(Self::measure).fold((0, 0), |(size, depth), (s, d)| (size + s, depth.max(d)));
+        let (size, depth) = children.by_ref().map(Self::measure).fold((0, 0), |(size, depth), (s, d)| {
+            (size + s, depth.max(d))
+        });
         (size + 1, depth + 1)
     }
 }

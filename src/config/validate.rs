@@ -1,6 +1,7 @@
 //! The merged settings against the JSON Schema: every error of one run, each at its place and in words.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use figment::value::{Dict, Num, Value};
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
@@ -9,10 +10,10 @@ use jsonschema::{ValidationError, paths::LocationSegment};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use super::Config;
 use super::error::Problem;
 use super::file::Machinefile;
-use super::node::Node;
+use super::node::{Node, Scalar};
+use super::Config;
 use crate::note;
 use crate::value::Path;
 
@@ -34,7 +35,7 @@ pub(super) fn tags(root: &Node) -> Vec<Problem> {
 /// The typed form of the settings, or all that is wrong with them in the order in which it is written.
 pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Vec<Problem>> {
     let mut infinite = Vec::new();
-    let settings = Json::Object(object(&config.merged, &mut Vec::new(), &mut infinite));
+    let mut settings = Json::Object(object(&config.merged, &mut Vec::new(), &mut infinite));
     let mut problems: Vec<_> = infinite
         .iter()
         .map(|path| {
@@ -43,6 +44,9 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
         })
         .collect();
     let validator = jsonschema::draft7::new(schema).expect("the schema is generated from the types");
+    for (pointer, reading) in other_readings(config, validator.iter_errors(&settings)) {
+        settings.pointer_mut(&pointer).into_iter().for_each(|value| *value = reading.clone());
+    }
     for error in validator.iter_errors(&settings) {
         let path = instance_path(&error);
         if !infinite.contains(&path) {
@@ -50,14 +54,38 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
         }
     }
     if problems.is_empty() {
-        return Machinefile::deserialize(settings)
-            .map_err(|error| vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())]);
+        return Machinefile::deserialize(settings).map_err(|error| {
+            vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())]
+        });
     }
     problems.sort_by_cached_key(|problem| {
         let file = config.documents.iter().position(|d| d.root.origin.source == problem.origin.source);
         (file, problem.origin.key.start, Reverse(problem.origin.span.end), problem.message.clone())
     });
     Err(problems)
+}
+
+/// Where an interpolation's value is not what the setting takes, and what else it can mean.
+fn other_readings<'a>(
+    config: &Config,
+    errors: impl Iterator<Item = ValidationError<'a>>,
+) -> BTreeMap<String, Json> {
+    let reading = |error: ValidationError<'a>| {
+        if !matches!(error.kind(), Kind::Type { .. } | Kind::Pattern { .. }) {
+            return None;
+        }
+        let (_, node) = config.written(&instance_path(&error))?;
+        let reading = match node.otherwise.as_ref()? {
+            Scalar::Null => Json::Null,
+            Scalar::Flag(flag) => Json::from(*flag),
+            Scalar::Signed(number) => Json::from(*number),
+            Scalar::Unsigned(number) => Json::from(*number),
+            Scalar::Float(number) => Json::from(Some(*number).filter(|number| number.is_finite())?),
+            Scalar::Text(text) => Json::from(text.as_str()),
+        };
+        Some((error.instance_path().as_str().to_owned(), reading))
+    };
+    errors.filter_map(reading).collect()
 }
 
 /// The settings as JSON, without extensions; the paths of numbers that JSON cannot hold are put aside.
@@ -114,7 +142,7 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
     let rule = rule(schema, error);
     let problem = |message: String| Problem::new(config.nearest_origin(path).clone(), message);
     let said = || literal(error.instance());
-    let name = || path.keys().last().map_or_else(|| "the Machinefile".to_owned(), |key| format!("`{key}`"));
+    let name = || named(path);
     let one = match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
             return unexpected.iter().map(|key| unknown_key(config, rule, path, key)).collect();
@@ -123,11 +151,12 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
             let key = error.instance().as_str().unwrap_or_default();
             let origin = config.nearest_origin(&path.join(key)).clone();
             let message = format!("`{key}` is not a name");
-            let form = rule.and_then(|rule| rule["propertyNames"]["patternErrorMessage"].as_str());
+            let names = rule.map(|rule| rule.get("propertyNames").unwrap_or(rule));
+            let form = names.and_then(|names| names["patternErrorMessage"].as_str());
             let problem = Problem::new(origin, message).at_key();
             return vec![form.into_iter().fold(problem, |problem, form| problem.hint(form))];
         }
-        Kind::Type { kind } => wrong_type(config, path, kind, error.instance()),
+        Kind::Type { kind } => wrong_type(config, path, &name(), kind, error.instance()),
         Kind::Enum { options } => {
             let known: Vec<_> = options.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
             let given = error.instance().as_str().unwrap_or_default();
@@ -152,6 +181,15 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
     vec![one]
 }
 
+/// What a sentence calls the setting; an item goes by the list's name.
+fn named(path: &Path) -> String {
+    match path.keys() {
+        [] => "the Machinefile".to_owned(),
+        [.., list, item] if item.bytes().all(|b| b.is_ascii_digit()) => format!("an item of `{list}`"),
+        [.., key] => format!("`{key}`"),
+    }
+}
+
 /// The part of the schema that the failed keyword stands in.
 fn rule<'a>(schema: &'a Json, error: &ValidationError<'_>) -> Option<&'a Json> {
     let (rule, _) = error.schema_path().as_str().rsplit_once('/')?;
@@ -166,7 +204,7 @@ fn unknown_key(config: &Config, rule: Option<&Json>, path: &Path, key: &str) -> 
     if known.is_empty() { problem } else { problem.hint(note::suggestion(key, known)) }
 }
 
-fn wrong_type(config: &Config, path: &Path, expected: &TypeKind, found: &Json) -> Problem {
+fn wrong_type(config: &Config, path: &Path, name: &str, expected: &TypeKind, found: &Json) -> Problem {
     let expected: Vec<_> = match expected {
         TypeKind::Single(kind) => vec![*kind],
         TypeKind::Multiple(kinds) => kinds.iter().filter(|kind| *kind != JsonType::Null).collect(),
@@ -174,13 +212,13 @@ fn wrong_type(config: &Config, path: &Path, expected: &TypeKind, found: &Json) -
     let words: Vec<_> = expected.iter().map(|kind| word(*kind)).collect();
     let (found_word, origin) = (word_of(found), config.nearest_origin(path).clone());
     let written = origin.source.text.get(origin.span.clone()).unwrap_or_default().to_owned();
-    let problem = Problem::new(origin, format!("expected {}, found {found_word}", words.join(" or ")));
+    let problem = Problem::new(origin, format!("{name} takes {}, not {found_word}", words.join(" or ")));
     let scalar = found.is_number() || found.is_boolean();
     if scalar && expected.contains(&JsonType::String) && !written.contains(['"', '$']) {
         return problem.hint(format!("quote it to make it text: \"{written}\""));
     }
     if !found.is_array() && expected == [JsonType::Array] {
-        return problem.hint(format!("write a list, even of one: [{}]", literal(found).trim_matches('`')));
+        return problem.hint(format!("write a list, even of one: [{found}]"));
     }
     problem
 }
@@ -217,3 +255,4 @@ fn literal(value: &Json) -> String {
         None => format!("`{text}`"),
     }
 }
+

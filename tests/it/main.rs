@@ -1,15 +1,9 @@
-//! The tests, in reading order: from words to whole runs.
-
-#![allow(unreachable_pub, reason = "what tests share is public to tests")]
+//! All tests in one binary, in reading order.
 
 mod support;
 
-mod converge;
-mod graph;
-mod live;
-
-mod plan;
-mod properties;
-mod queue;
-mod store;
-mod tidy;
+mod config;
+mod desired;
+mod errors;
+mod example;
+mod schema;

@@ -1,5 +1,3 @@
-//! What tests are written with.
+//! What tests stand on.
 
-pub mod sandbox;
-pub mod thing;
-pub mod world;
+pub(crate) mod project;

@@ -1,0 +1,1 @@
+//! What a Machinefile means.

@@ -1,0 +1,106 @@
+//! A project folder that is gone after the test, and what its Machinefile comes to.
+
+use std::path::{Path, PathBuf};
+
+use libmachine::config::{self, Config, Environment, Input};
+use libmachine::desired::{self, Desired, Driver, Surroundings};
+use libmachine::note::Note;
+use libmachine::report::diagnostic;
+use libmachine::schema;
+use libmachine::value::Value;
+
+/// `qemu` works bare, `cloud` needs settings.
+pub(crate) const DRIVERS: [Driver<'static>; 2] =
+    [Driver { name: "qemu", needs_settings: false }, Driver { name: "cloud", needs_settings: true }];
+
+pub(crate) struct Project {
+    folder: tempfile::TempDir,
+    files: Vec<PathBuf>,
+    stdin: Vec<u8>,
+    environment: Environment,
+    schema: Value,
+}
+
+impl Project {
+    /// A folder called `shop` with nothing in it.
+    pub(crate) fn empty() -> Self {
+        let folder = tempfile::Builder::new().prefix("machine-").tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("shop")).expect("a folder in it");
+        let schema = schema::machinefile(&[]);
+        Self { folder, files: Vec::new(), stdin: Vec::new(), environment: Environment::new(), schema }
+    }
+
+    pub(crate) fn new(machinefile: &str) -> Self {
+        Self::empty().file("Machinefile", machinefile)
+    }
+
+    pub(crate) fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("is in a folder")).expect("folders can be made");
+        std::fs::write(path, text).expect("files can be written");
+        self
+    }
+
+    pub(crate) fn layer(mut self, name: &str) -> Self {
+        self.files.push(PathBuf::from(name));
+        self
+    }
+
+    pub(crate) fn stdin(mut self, text: &str) -> Self {
+        self.stdin = text.into();
+        self.layer(config::STDIN)
+    }
+
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn schema(mut self, schema: Value) -> Self {
+        self.schema = schema;
+        self
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("shop")
+    }
+
+    pub(crate) fn load_in(&self, folder: &Path) -> Result<Config, config::Error> {
+        let Self { files, stdin, environment, schema, .. } = self;
+        config::load(&Input { folder, files, stdin, environment, schema })
+    }
+
+    pub(crate) fn load(&self) -> Result<Config, config::Error> {
+        self.load_in(&self.path())
+    }
+
+    #[track_caller]
+    pub(crate) fn config(&self) -> Config {
+        self.load().unwrap_or_else(|error| panic!("{}", self.redacted(&diagnostic::render(&diagnostic::of_error(error)))))
+    }
+
+    pub(crate) fn resolve(&self, config: &Config) -> (Option<Desired>, Vec<Note>) {
+        let surroundings = Surroundings { project: None, drivers: &DRIVERS, environment: &self.environment };
+        desired::resolve(config, &surroundings)
+    }
+
+    #[track_caller]
+    pub(crate) fn desired(&self) -> Desired {
+        let config = self.config();
+        let (desired, notes) = self.resolve(&config);
+        desired.unwrap_or_else(|| panic!("{}", diagnostic::render(&diagnostic::of_notes(&notes, &config))))
+    }
+
+    /// Everything there is to say about the Machinefile, as a user without colours reads it.
+    pub(crate) fn findings(&self) -> String {
+        let reports = match self.load() {
+            Err(error) => diagnostic::of_error(error),
+            Ok(config) => diagnostic::of_notes(&self.resolve(&config).1, &config),
+        };
+        self.redacted(&diagnostic::render(&reports))
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        text.replace(&self.folder.path().display().to_string(), "[DIR]")
+    }
+}
