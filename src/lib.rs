@@ -61,5 +61,18 @@ pub mod transport;
 pub mod host;
 pub mod provider;
 
+pub mod catalog;
+pub mod graph;
+
+pub mod observe;
+
+pub mod plan;
+
+pub mod apply;
+
 pub mod report;
 pub mod schema;
+
+pub mod reconcile;
+
+pub mod cli;

@@ -10,10 +10,10 @@ use jsonschema::{ValidationError, paths::LocationSegment};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
+use super::Config;
 use super::error::Problem;
 use super::file::Machinefile;
 use super::node::{Node, Scalar};
-use super::Config;
 use crate::note;
 use crate::value::Path;
 
@@ -54,9 +54,8 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
         }
     }
     if problems.is_empty() {
-        return Machinefile::deserialize(settings).map_err(|error| {
-            vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())]
-        });
+        return Machinefile::deserialize(settings)
+            .map_err(|error| vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())]);
     }
     problems.sort_by_cached_key(|problem| {
         let file = config.documents.iter().position(|d| d.root.origin.source == problem.origin.source);
@@ -66,10 +65,7 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
 }
 
 /// Where an interpolation's value is not what the setting takes, and what else it can mean.
-fn other_readings<'a>(
-    config: &Config,
-    errors: impl Iterator<Item = ValidationError<'a>>,
-) -> BTreeMap<String, Json> {
+fn other_readings<'a>(config: &Config, errors: impl Iterator<Item = ValidationError<'a>>) -> BTreeMap<String, Json> {
     let reading = |error: ValidationError<'a>| {
         if !matches!(error.kind(), Kind::Type { .. } | Kind::Pattern { .. }) {
             return None;
@@ -255,4 +251,3 @@ fn literal(value: &Json) -> String {
         None => format!("`{text}`"),
     }
 }
-

@@ -11,6 +11,7 @@ use miette::{
 use crate::config::{Config, Error, Problem};
 use crate::note::{self, Note};
 use crate::origin::{Origin, Source};
+use crate::report::Style;
 
 /// A finding in the form that miette draws.
 #[derive(Debug)]
@@ -108,7 +109,9 @@ pub fn of_notes(notes: &[Note], config: &Config) -> Vec<Report> {
 pub fn of_error(error: Error) -> Vec<Report> {
     let (message, hint) = (error.to_string(), error.hint().map(str::to_owned));
     let cause: Option<Box<dyn std::error::Error + Send + Sync>> = match error {
-        Error::Invalid(problems) => return problems.into_iter().map(|problem| Report::new(of_problem(problem))).collect(),
+        Error::Invalid(problems) => {
+            return problems.into_iter().map(|problem| Report::new(of_problem(problem))).collect();
+        }
         Error::Unreadable { cause, .. } => Some(Box::new(cause)),
         _ => None,
     };
@@ -150,13 +153,12 @@ fn place(origin: &Origin, at_key: bool, also: Option<&(Origin, &'static str)>) -
     Place { text: Text(Arc::clone(&origin.source)), labels: std::iter::once(here).chain(other).collect() }
 }
 
-/// Without colour and at a fixed width, for logs and tests.
+/// At a fixed width, each ending with a line break.
 #[must_use]
-pub fn render(reports: &[Report]) -> String {
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
-        .with_width(100)
-        .with_links(false)
-        .without_syntax_highlighting();
+pub fn draw(reports: &[Report], style: Style) -> String {
+    let theme = if style.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false).without_syntax_highlighting();
     let mut text = String::new();
     for (i, report) in reports.iter().enumerate() {
         if i > 0 {
@@ -164,5 +166,5 @@ pub fn render(reports: &[Report]) -> String {
         }
         handler.render_report(&mut text, report.as_ref()).expect("a String takes all that is written to it");
     }
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }

@@ -1,3 +1,17 @@
-//! Telling what happened and what was found.
+//! Telling people and programs: folds plans, events and findings into text. Never calls a provider.
 
 pub mod diagnostic;
+mod machines;
+mod outcome;
+mod plan;
+mod plan_json;
+mod progress;
+mod style;
+mod text;
+
+pub use machines::{Row, machines, machines_json};
+pub use outcome::{blocked, failures};
+pub use plan::{Detail, plan};
+pub use plan_json::plan_json;
+pub use progress::{Face, Reporter};
+pub use style::Style;

@@ -51,7 +51,8 @@ fn layers_merge_maps_by_key_and_replace_everything_else() {
     #[track_caller]
     fn case(lower: &str, upper: &str, merged: &str) {
         let wrap = |machine: &str| format!("machines: {{ web: {machine} }}\n");
-        let layered = Project::empty().file("a.yaml", wrap(lower)).file("b.yaml", wrap(upper)).layer("a.yaml").layer("b.yaml");
+        let layered =
+            Project::empty().file("a.yaml", wrap(lower)).file("b.yaml", wrap(upper)).layer("a.yaml").layer("b.yaml");
         let expected = Project::new(&wrap(merged));
         assert_eq!(layered.config().file, expected.config().file, "{lower} + {upper}");
     }
@@ -140,7 +141,8 @@ fn variables_fill_values() {
 
 #[test]
 fn a_value_that_is_one_interpolation_has_the_type_that_the_setting_takes() {
-    let text = "machines:\n  web:\n    count: '${N}'\n    resources: { ram: '${R}' }\n    engine:\n      version: ${V}\n";
+    let text =
+        "machines:\n  web:\n    count: '${N}'\n    resources: { ram: '${R}' }\n    engine:\n      version: ${V}\n";
     let variables = |project: Project| project.variable("N", "3").variable("R", "1.5").variable("V", "26.10");
     let toml = "[machines.web]\ncount = '${N}'\nresources.ram = '${R}'\nengine.version = '${V}'\n";
     for text in [text, toml] {

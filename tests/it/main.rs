@@ -1,4 +1,6 @@
-//! All tests in one binary, in reading order.
+//! The tests, in reading order: from words to whole runs. One binary.
+
+#![allow(unreachable_pub, reason = "what tests share is public to tests")]
 
 mod support;
 
@@ -7,3 +9,14 @@ mod desired;
 mod errors;
 mod example;
 mod schema;
+
+mod graph;
+mod plan;
+mod properties;
+mod queue;
+mod store;
+
+mod converge;
+mod live;
+
+mod tidy;

@@ -1,3 +1,6 @@
-//! What tests stand on.
+//! What tests are written with.
 
-pub(crate) mod project;
+pub mod project;
+pub mod sandbox;
+pub mod thing;
+pub mod world;

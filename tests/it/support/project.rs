@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use libmachine::config::{self, Config, Environment, Input};
 use libmachine::desired::{self, Desired, Driver, Surroundings};
 use libmachine::note::Note;
-use libmachine::report::diagnostic;
+use libmachine::report::{Style, diagnostic};
 use libmachine::schema;
 use libmachine::value::Value;
 
@@ -76,7 +76,9 @@ impl Project {
 
     #[track_caller]
     pub(crate) fn config(&self) -> Config {
-        self.load().unwrap_or_else(|error| panic!("{}", self.redacted(&diagnostic::render(&diagnostic::of_error(error)))))
+        self.load().unwrap_or_else(|error| {
+            panic!("{}", self.redacted(&diagnostic::draw(&diagnostic::of_error(error), Style::PLAIN)))
+        })
     }
 
     pub(crate) fn resolve(&self, config: &Config) -> (Option<Desired>, Vec<Note>) {
@@ -88,7 +90,7 @@ impl Project {
     pub(crate) fn desired(&self) -> Desired {
         let config = self.config();
         let (desired, notes) = self.resolve(&config);
-        desired.unwrap_or_else(|| panic!("{}", diagnostic::render(&diagnostic::of_notes(&notes, &config))))
+        desired.unwrap_or_else(|| panic!("{}", diagnostic::draw(&diagnostic::of_notes(&notes, &config), Style::PLAIN)))
     }
 
     /// Everything there is to say about the Machinefile, as a user without colours reads it.
@@ -97,7 +99,7 @@ impl Project {
             Err(error) => diagnostic::of_error(error),
             Ok(config) => diagnostic::of_notes(&self.resolve(&config).1, &config),
         };
-        self.redacted(&diagnostic::render(&reports))
+        self.redacted(&diagnostic::draw(&reports, Style::PLAIN))
     }
 
     fn redacted(&self, text: &str) -> String {
