@@ -8,7 +8,7 @@ use reqwest::{Client, Method, RequestBuilder, Url};
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(15);
 /// How long it may then stay silent; a download that keeps moving has no limit.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// A client, with the address that relative paths start from.
 #[derive(Clone, Debug)]

@@ -36,7 +36,7 @@ pub async fn run(command: &Command) -> Result<Output, Error> {
     let mut group = spawn(command)?;
     let (stdin, stdout, stderr) = group.streams();
     let collect = async {
-        let (_, stdout, stderr) = tokio::join!(feed(stdin, &command.stdin), text(stdout), text(stderr));
+        let ((), stdout, stderr) = tokio::join!(feed(stdin, &command.stdin), text(stdout), text(stderr));
         let status = group.child.wait().await.map_err(|error| lost(command, &error))?;
         Ok(Output { status: code(status), stdout, stderr })
     };

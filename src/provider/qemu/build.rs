@@ -20,7 +20,7 @@ use crate::transport::{Command, local};
 const RECIPE: &str = "1";
 const ESSENTIAL: &str = include_str!("build/essential.sh");
 const CUSTOMIZE: &str = include_str!("build/customize.sh");
-const LIMIT: Duration = Duration::from_secs(3600);
+const LIMIT: Duration = Duration::from_hours(1);
 /// Every machine's root disk is at least this large; the file system is made so and grows at the first boot.
 const SIZE: u64 = 4 << 30;
 
@@ -34,7 +34,6 @@ const PACKAGES: &[&str] = &[
     "e2fsprogs",
     "cloud-init",
     "cloud-guest-utils",
-    "netplan.io",
     "iproute2",
     "openssh-server",
     "sudo",

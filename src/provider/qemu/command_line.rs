@@ -88,10 +88,12 @@ fn drives(line: &mut Line, spec: &Spec<'_>) {
 }
 
 fn networks(line: &mut Line, spec: &Spec<'_>) {
-    let forwards: String = spec.forwards.iter().map(|forward| format!(",hostfwd={}", rule(forward))).collect();
+    let user: Vec<_> = std::iter::once("user,id=user".to_owned())
+        .chain(spec.forwards.iter().map(|forward| format!("hostfwd={}", rule(forward))))
+        .collect();
     let [own, switch] = spec.segment.each_ref().map(|socket| escaped(socket));
     let [world, segment] = &spec.macs;
-    line.add("-netdev", format!("user,id=user{forwards}"));
+    line.add("-netdev", user.join(","));
     line.add("-device", format!("virtio-net-pci,netdev=user,mac={world},romfile="));
     let ends = format!("local.type=unix,local.path={own},remote.type=unix,remote.path={switch}");
     line.add("-netdev", format!("dgram,id=segment,{ends}"));

@@ -19,7 +19,7 @@ use crate::value::{Attributes, json};
 
 /// The disk a machine boots from.
 pub(super) const ROOT: &str = "root";
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// What a disk is to be; missing for a disk that is only there to be deleted.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Large files from the web: resumed where they were cut, verified as they come.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -176,7 +176,7 @@ fn hash_file(path: &Path, hasher: &mut Hasher) -> io::Result<u64> {
 /// Whether a file starts like one that must be unpacked first.
 pub(super) fn is_packed(path: &Path) -> io::Result<bool> {
     let mut start = [0; 6];
-    let read = fs::File::open(path)?.read(&mut start)?;
+    let read = File::open(path)?.read(&mut start)?;
     let magics: [&[u8]; 4] = [b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh"];
     Ok(magics.iter().any(|magic| start[..read].starts_with(magic)))
 }

@@ -21,7 +21,7 @@ use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation,
 use crate::transport::http::Http;
 use crate::value::Attributes;
 
-const CONVERT: Duration = Duration::from_secs(1800);
+const CONVERT: Duration = Duration::from_mins(30);
 
 /// An image and the name that only it has.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Recipe {
             return Ok(stored);
         }
         let digest = match &self.image {
-            Image::Catalogue(name) => Some(self.from_catalogue(name, &workshop, cx).await?),
+            Image::Catalogue(name) => Some(self.download_listed(name, &workshop, cx).await?),
             Image::Url { url, digest } => Some(fetch(url, digest, &workshop, cx).await?),
             Image::Path(path) => {
                 cx.progress.say(format!("copying {}", path.display()));
@@ -85,7 +85,7 @@ impl Recipe {
         workshop.finish(Meta { name: self.name.clone(), source: self.source(), digest, kernel })
     }
 
-    async fn from_catalogue(&self, name: &str, workshop: &Workshop, cx: &Context) -> Result<String, Failure> {
+    async fn download_listed(&self, name: &str, workshop: &Workshop, cx: &Context) -> Result<String, Failure> {
         let entry = catalogue::find(name, Arch::HERE).map_err(Failure::new)?;
         let file = entry.url.rsplit('/').next().expect("an address has a last part");
         let list = text(&http()?, &entry.digests).await?;

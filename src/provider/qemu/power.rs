@@ -24,7 +24,7 @@ const RECORD: &str = "vm.json";
 const MONITOR: &str = "qmp.sock";
 const LOG: &str = "qemu.log";
 /// How long QEMU may take to leave us alone with a started machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a guest on hardware may take to shut down.
 const GRACE: Duration = Duration::from_secs(30);
 /// How long an accelerator is watched for failing on a real kernel.

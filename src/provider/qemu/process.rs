@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
 use crate::resource::Failure;
-use crate::transport::{Command, local};
+use crate::transport::{Command, Output, local};
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -30,7 +30,7 @@ async fn arguments(pid: Pid) -> Option<String> {
         return Some(String::from_utf8_lossy(&bytes).replace('\0', " "));
     }
     let ps = Command::new(["ps", "-ww", "-o", "command=", "-p", &pid.to_string()]).timeout(Duration::from_secs(5));
-    local::run(&ps).await.ok().filter(|output| output.success()).map(|output| output.stdout)
+    local::run(&ps).await.ok().filter(Output::success).map(|output| output.stdout)
 }
 
 /// Waits until the process is gone; false when it still runs after `limit`.

@@ -47,15 +47,13 @@ pub(super) fn user_data(user: Option<&str>, ours: &Ours<'_>) -> String {
     hasher.update(&ours);
     // A boundary that cannot occur in what it bounds, and that is the same on every run.
     let boundary = format!("machine-{}", &hex::encode(hasher.finalize())[..32]);
-    let mut text = format!("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"{boundary}\"\n\n");
-    if let Some(user) = user.filter(|user| !user.is_empty()) {
-        text.push_str(&format!("--{boundary}\n{}{user}\n", part_header(user)));
-    }
-    text.push_str(&format!(
-        "--{boundary}\n{}Merge-Type: {MERGE}\n\n{ours}\n--{boundary}--\n",
-        content("text/cloud-config", "machine.cfg")
-    ));
-    text
+    let header = format!("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"{boundary}\"\n\n");
+    let user = match user {
+        Some(user) if !user.is_empty() => format!("--{boundary}\n{}{user}\n", part_header(user)),
+        _ => String::new(),
+    };
+    let ours_header = content("text/cloud-config", "machine.cfg");
+    format!("{header}{user}--{boundary}\n{ours_header}Merge-Type: {MERGE}\n\n{ours}\n--{boundary}--\n")
 }
 
 /// The header of the user's part with the empty line after it. What is MIME already brings its own.

@@ -18,3 +18,9 @@ touch "$root/etc/.updated" "$root/var/.updated"
 # Identities are made by the machine itself.
 : > "$root/etc/machine-id"
 rm -f "$root/var/lib/dbus/machine-id" "$root"/etc/ssh/ssh_host_*
+
+# What cloud-init would write for `ssh_pwauth: false`; finding it written, it need not restart the SSH server.
+printf '%s\n' 'PasswordAuthentication no' > "$root/etc/ssh/sshd_config.d/50-cloud-init.conf"
+
+# cloud-init writes for networkd directly: netplan in between costs a Python start and a reload of systemd.
+chroot "$root" systemctl enable --quiet systemd-networkd.service

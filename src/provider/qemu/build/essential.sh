@@ -8,6 +8,8 @@ printf '%s\n' AUTO_MODULES=no INCLUDE_MODULES=virtio_blk,ext4 MICROCODE=no \
     > "$root/etc/tiny-initramfs/tiny-initramfs.conf"
 printf '%s\n' '/dev/vda / ext4 defaults,noatime 0 0' > "$root/etc/fstab"
 
-# Only the seed we attach is asked for user-data.
+# Only the seed we attach is asked for user-data, and nothing is generated or shown that nobody looks at. All of it
+# can be said otherwise in user-data.
 mkdir -p "$root/etc/cloud/cloud.cfg.d"
-printf '%s\n' 'datasource_list: [ NoCloud, None ]' > "$root/etc/cloud/cloud.cfg.d/90_machine.cfg"
+printf '%s\n' 'datasource_list: [ NoCloud, None ]' 'locale: false' 'no_ssh_fingerprints: true' \
+    'ssh: { emit_keys_to_console: false }' > "$root/etc/cloud/cloud.cfg.d/90_machine.cfg"
