@@ -1,8 +1,8 @@
 //! The Machinefile's JSON Schema: for editors, and the validator itself.
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
-use schemars::Schema;
 use serde_json::{Map, Value, json};
 
 use crate::config::file::Machinefile;

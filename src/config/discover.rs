@@ -79,7 +79,8 @@ fn text(name: String, bytes: Vec<u8>) -> Result<Source, Box<Problem>> {
             let byte = error.as_bytes()[at];
             let source = Arc::new(Source { name, text: String::from_utf8_lossy(error.as_bytes()).into_owned() });
             let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
-            let problem = Problem::new(Origin { source, key: span.clone(), span }, format!("byte {byte:#04x} is not UTF-8"));
+            let problem =
+                Problem::new(Origin { source, key: span.clone(), span }, format!("byte {byte:#04x} is not UTF-8"));
             Err(Box::new(problem.hint("save the file in UTF-8")))
         }
     }

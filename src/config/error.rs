@@ -14,7 +14,11 @@ pub enum Error {
     Ambiguous { first: String, second: String },
 
     #[error("cannot read `{name}`")]
-    Unreadable { name: String, #[source] cause: std::io::Error },
+    Unreadable {
+        name: String,
+        #[source]
+        cause: std::io::Error,
+    },
 
     #[error("`{name}` is larger than {limit} bytes")]
     TooLarge { name: String, limit: u64 },

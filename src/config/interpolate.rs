@@ -123,11 +123,18 @@ fn variable(inner: &str, environment: &Environment, depth: usize) -> Result<Stri
         return value.cloned().map_or_else(expand_default, Ok);
     }
     if known && let Some(why) = operator.strip_prefix(":?") {
-        let message = if why.is_empty() { format!("variable `{name}` is not set") } else { format!("variable `{name}` is not set: {why}") };
+        let message = if why.is_empty() {
+            format!("variable `{name}` is not set")
+        } else {
+            format!("variable `{name}` is not set: {why}")
+        };
         return value.cloned().ok_or_else(|| (message, format!("set `{name}` in the environment")));
     }
     let message = format!("`${{{inner}}}` is not an interpolation");
-    Err((message, "use `${VAR}`, `${VAR:-default}` or `${VAR:?why}`; write `$${` for the characters themselves".to_owned()))
+    Err((
+        message,
+        "use `${VAR}`, `${VAR:-default}` or `${VAR:?why}`; write `$${` for the characters themselves".to_owned(),
+    ))
 }
 
 /// Where the interpolation that a text begins with ends.

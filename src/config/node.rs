@@ -106,9 +106,8 @@ impl Node {
             Tree::List(list) => Box::new(list.iter()),
             Tree::Scalar(_) => Box::new(std::iter::empty()),
         };
-        let (size, depth) = children.by_ref().map(Self::measure).fold((0, 0), |(size, depth), (s, d)| {
-            (size + s, depth.max(d))
-        });
+        let (size, depth) =
+            children.by_ref().map(Self::measure).fold((0, 0), |(size, depth), (s, d)| (size + s, depth.max(d)));
         (size + 1, depth + 1)
     }
 }

@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn what_only_older_yaml_takes_for_a_number_or_a_flag_is_text() {
-        for text in ["no", "on", "yes", "22:30", "1_000", "0b11", "1.2.3", "e5", "-", "+", ".", "..", "2026-01-01", "0x", "inf"] {
+        for text in
+            ["no", "on", "yes", "22:30", "1_000", "0b11", "1.2.3", "e5", "-", "+", ".", "..", "2026-01-01", "0x", "inf"]
+        {
             case(text, Scalar::Text(text.into()));
         }
     }

@@ -13,11 +13,12 @@ use crate::origin::{Origin, Source};
 
 /// Reads a document; several syntax errors are reported at once.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let (table, mut errors) = DeTable::parse_recoverable(&source.text);
     if errors.is_empty() {
         let whole = 0..source.text.trim_end().len();
         return Ok(map(source, table.into_inner(), whole.clone(), whole));
     }
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
     let problem = |error: &toml::de::Error| {
         let origin = at(source, error.span().unwrap_or_default());
         Problem::new(origin, format!("not TOML: {}", error.message().trim_end().replace('\n', ", ")))

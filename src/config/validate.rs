@@ -10,10 +10,10 @@ use jsonschema::{ValidationError, paths::LocationSegment};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
+use super::Config;
 use super::error::Problem;
 use super::file::Machinefile;
 use super::node::{Node, Scalar};
-use super::Config;
 use crate::note;
 use crate::value::Path;
 
@@ -39,8 +39,9 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
     let mut problems: Vec<_> = infinite
         .iter()
         .map(|path| {
-            let problem = Problem::new(config.nearest_origin(path).clone(), "not a number that can be counted with");
-            problem.hint("write a finite number")
+            let problem =
+                Problem::new(config.nearest_origin(path).clone(), format!("{} is no finite number", named(path)));
+            problem.hint("write a number that can be counted with")
         })
         .collect();
     let validator = jsonschema::draft7::new(schema).expect("the schema is generated from the types");
@@ -54,9 +55,8 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
         }
     }
     if problems.is_empty() {
-        return Machinefile::deserialize(settings).map_err(|error| {
-            vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())]
-        });
+        return Machinefile::deserialize(settings)
+            .map_err(|error| vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())]);
     }
     problems.sort_by_cached_key(|problem| {
         let file = config.documents.iter().position(|d| d.root.origin.source == problem.origin.source);
@@ -66,10 +66,7 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
 }
 
 /// Where an interpolation's value is not what the setting takes, and what else it can mean.
-fn other_readings<'a>(
-    config: &Config,
-    errors: impl Iterator<Item = ValidationError<'a>>,
-) -> BTreeMap<String, Json> {
+fn other_readings<'a>(config: &Config, errors: impl Iterator<Item = ValidationError<'a>>) -> BTreeMap<String, Json> {
     let reading = |error: ValidationError<'a>| {
         if !matches!(error.kind(), Kind::Type { .. } | Kind::Pattern { .. }) {
             return None;
@@ -255,4 +252,3 @@ fn literal(value: &Json) -> String {
         None => format!("`{text}`"),
     }
 }
-

@@ -108,7 +108,9 @@ pub fn of_notes(notes: &[Note], config: &Config) -> Vec<Report> {
 pub fn of_error(error: Error) -> Vec<Report> {
     let (message, hint) = (error.to_string(), error.hint().map(str::to_owned));
     let cause: Option<Box<dyn std::error::Error + Send + Sync>> = match error {
-        Error::Invalid(problems) => return problems.into_iter().map(|problem| Report::new(of_problem(problem))).collect(),
+        Error::Invalid(problems) => {
+            return problems.into_iter().map(|problem| Report::new(of_problem(problem))).collect();
+        }
         Error::Unreadable { cause, .. } => Some(Box::new(cause)),
         _ => None,
     };
@@ -150,11 +152,11 @@ fn place(origin: &Origin, at_key: bool, also: Option<&(Origin, &'static str)>) -
     Place { text: Text(Arc::clone(&origin.source)), labels: std::iter::once(here).chain(other).collect() }
 }
 
-/// Without colour and at a fixed width, for logs and tests.
+/// Without colour and however wide it comes to be, for logs and tests.
 #[must_use]
 pub fn render(reports: &[Report]) -> String {
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
-        .with_width(100)
+        .with_wrap_lines(false)
         .with_links(false)
         .without_syntax_highlighting();
     let mut text = String::new();

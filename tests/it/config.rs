@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use libmachine::config::{Config, file};
+use libmachine::config::{Config, Layer, file};
 use libmachine::value::Path;
 use proptest::prelude::*;
 
@@ -51,7 +51,8 @@ fn layers_merge_maps_by_key_and_replace_everything_else() {
     #[track_caller]
     fn case(lower: &str, upper: &str, merged: &str) {
         let wrap = |machine: &str| format!("machines: {{ web: {machine} }}\n");
-        let layered = Project::empty().file("a.yaml", wrap(lower)).file("b.yaml", wrap(upper)).layer("a.yaml").layer("b.yaml");
+        let layered =
+            Project::empty().file("a.yaml", wrap(lower)).file("b.yaml", wrap(upper)).layer("a.yaml").layer("b.yaml");
         let expected = Project::new(&wrap(merged));
         assert_eq!(layered.config().file, expected.config().file, "{lower} + {upper}");
     }
@@ -90,15 +91,18 @@ fn each_value_knows_the_file_that_had_the_last_word() {
 
 #[test]
 fn what_is_not_written_is_looked_for_in_defaults_and_then_above() {
-    let config = Project::new("defaults:\n  resources: { ram: 1 }\nmachines:\n  web: { count: 2 }\n").config();
+    let text = "defaults:\n  resources: { ram: 1 }\nmachines:\n  web: { resources: { disks: {} } }\n";
+    let config = Project::new(text).config();
     let near = |path: &str| {
         let origin = config.nearest_origin(&Path::parse(path));
         origin.source.text[origin.span.clone()].to_owned()
     };
-    assert_eq!(config.origin(&Path::parse("machines.web.resources.ram")), None);
-    assert_eq!(near("machines.web.resources.ram"), "1");
-    assert_eq!(near("machines.web.resources.cpus"), "{ ram: 1 }".replace("{ ram: 1 }", "{ count: 2 }"));
-    assert_eq!(near("compose.site"), config.nearest_origin(&Path::root()).source.text.trim_end());
+    assert_eq!(shown(&config, "machines.web.resources.ram"), "Machinefile: 1");
+    assert_eq!(config.origin(&Path::parse("machines.web.resources.cpus")), None);
+    assert_eq!(near("machines.web.resources.cpus"), "{ disks: {} }");
+    assert_eq!(near("machines.web.image"), "{ resources: { disks: {} } }");
+    assert_eq!(near("compose.site"), text.trim_end());
+    assert_eq!(config.layer(&Path::parse("machines.web.resources.ram")), Some(Layer::Project));
 }
 
 #[test]
@@ -140,7 +144,8 @@ fn variables_fill_values() {
 
 #[test]
 fn a_value_that_is_one_interpolation_has_the_type_that_the_setting_takes() {
-    let text = "machines:\n  web:\n    count: '${N}'\n    resources: { ram: '${R}' }\n    engine:\n      version: ${V}\n";
+    let text =
+        "machines:\n  web:\n    count: '${N}'\n    resources: { ram: '${R}' }\n    engine:\n      version: ${V}\n";
     let variables = |project: Project| project.variable("N", "3").variable("R", "1.5").variable("V", "26.10");
     let toml = "[machines.web]\ncount = '${N}'\nresources.ram = '${R}'\nengine.version = '${V}'\n";
     for text in [text, toml] {

@@ -155,11 +155,11 @@ fn a_driver_that_needs_settings_used_bare() {
 fn an_inherited_setting_is_shown_where_it_is_written() {
     assert_snapshot!(findings("defaults:\n  provider: clod\nmachines:\n  web:\n"), @r"
      × unknown provider `clod`
-      ╭─[Machinefile:2:3]
+      ╭─[Machinefile:2:13]
     1 │ defaults:
     2 │   provider: clod
-      ·   ────┬───
-      ·       ╰── here
+      ·             ──┬─
+      ·               ╰── here
     3 │ machines:
       ╰────
      help: known here: `qemu`
@@ -235,8 +235,7 @@ fn a_bad_name() {
       ·         ╰── here
     2 │ machines:
       ╰────
-     help: use lower-case letters, digits and `-`, start with a letter, end with a letter or digit,
-           at most 63 characters
+     help: use lower-case letters, digits and `-`, start with a letter, end with a letter or digit, at most 63 characters
 
      × `Web_1` is not a name
       ╭─[Machinefile:3:3]
@@ -245,8 +244,7 @@ fn a_bad_name() {
       ·   ──┬──
       ·     ╰── here
       ╰────
-     help: use lower-case letters, digits and `-`, start with a letter, end with a letter or digit,
-           at most 63 characters
+     help: use lower-case letters, digits and `-`, start with a letter, end with a letter or digit, at most 63 characters
     ");
 }
 
@@ -281,16 +279,170 @@ fn a_port_of_a_counted_machine() {
 
 #[test]
 fn a_port_that_no_computer_has() {
-    assert_snapshot!(findings("machines:\n  web: { ports: [\"70000:80\", \"eighty\"] }\n"), @r#"
-     × an item of `ports` cannot be `eighty`
-      ╭─[Machinefile:2:30]
+    assert_snapshot!(findings("machines:\n  web: { ports: [\"8080:80\", \"70000:80\"] }\n"), @r#"
+     × `70000:80` is not a pair of ports
+      ╭─[Machinefile:2:29]
     1 │ machines:
-    2 │   web: { ports: ["70000:80", "eighty"] }
-      ·                              ────┬───
+    2 │   web: { ports: ["8080:80", "70000:80"] }
+      ·                             ─────┬────
       ·                                  ╰── here
+      ╰────
+     help: ports are 1 to 65535, numbers in an address 0 to 255
+    "#);
+}
+
+#[test]
+fn a_port_that_is_no_port() {
+    assert_snapshot!(findings("machines:\n  web: { ports: [\"eighty\"] }\n"), @r#"
+     × an item of `ports` cannot be `eighty`
+      ╭─[Machinefile:2:18]
+    1 │ machines:
+    2 │   web: { ports: ["eighty"] }
+      ·                  ────┬───
+      ·                      ╰── here
       ╰────
      help: write `HERE:THERE`, as in `8080:80`, `127.0.0.1:8080:80` or `5353:53/udp`
     "#);
+}
+
+#[test]
+fn an_address_outside_the_segment() {
+    assert_snapshot!(findings("machines:\n  web: { address: 192.168.1.1 }\n"), @r"
+     × `192.168.1.1` is no address of the project's segment
+      ╭─[Machinefile:2:19]
+    1 │ machines:
+    2 │   web: { address: 192.168.1.1 }
+      ·                   ─────┬─────
+      ·                        ╰── here
+      ╰────
+     help: choose one from 10.85.1.1 to 10.85.254.254, not ending in .0 or .255
+    ");
+}
+
+#[test]
+fn an_address_of_two_machines() {
+    assert_snapshot!(findings("machines:\n  a: { address: 10.85.9.9 }\n  b: { address: 10.85.9.9 }\n"), @r"
+     × 10.85.9.9 is the address of `a` already
+      ╭─[Machinefile:3:17]
+    2 │   a: { address: 10.85.9.9 }
+    3 │   b: { address: 10.85.9.9 }
+      ·                 ────┬────
+      ·                     ╰── here
+      ╰────
+     help: choose another, or leave it out
+    ");
+}
+
+#[test]
+fn a_disk_without_a_size() {
+    assert_snapshot!(findings("machines:\n  web:\n    resources: { disks: { data: { mount: /data } } }\n"), @r"
+     × disk `data` has no `allocation`
+      ╭─[Machinefile:3:27]
+    2 │   web:
+    3 │     resources: { disks: { data: { mount: /data } } }
+      ·                           ──┬─
+      ·                             ╰── here
+      ╰────
+     help: say how large it is: `allocation: 20GB`
+
+     × disk `data` has no filesystem to mount
+      ╭─[Machinefile:3:42]
+    2 │   web:
+    3 │     resources: { disks: { data: { mount: /data } } }
+      ·                                          ──┬──
+      ·                                            ╰── here
+      ╰────
+     help: add `filesystem: ext4`
+    ");
+}
+
+#[test]
+fn a_cloud_init_file_that_is_not_there() {
+    assert_snapshot!(findings("machines:\n  web: { cloud-init: ./seed.yaml }\n"), @r"
+     × no file `[DIR]/shop/seed.yaml`
+      ╭─[Machinefile:2:22]
+    1 │ machines:
+    2 │   web: { cloud-init: ./seed.yaml }
+      ·                      ─────┬─────
+      ·                           ╰── here
+      ╰────
+     help: name a text file, or write the user-data here below `cloud-init: |`
+    ");
+}
+
+#[test]
+fn a_downloaded_image_without_a_digest() {
+    assert_snapshot!(findings("machines:\n  web:\n    image: { url: \"https://example.org/a.img\", packages: [vim] }\n"), @r#"
+     × `packages` belongs to an image by `build`, and this is one by `url`
+      ╭─[Machinefile:3:48]
+    2 │   web:
+    3 │     image: { url: "https://example.org/a.img", packages: [vim] }
+      ·                                                ────┬───
+      ·                                                    ╰── here
+      ╰────
+     help: remove it
+
+     × a downloaded image needs its digest
+      ╭─[Machinefile:3:19]
+    2 │   web:
+    3 │     image: { url: "https://example.org/a.img", packages: [vim] }
+      ·                   ─────────────┬─────────────
+      ·                                ╰── here
+      ╰────
+     help: add `sha256:` or `sha512:` as the image's publisher states it
+    "#);
+}
+
+#[test]
+fn a_setting_that_the_driver_does_not_have() {
+    let text = "providers:\n  lab: { driver: pretend, seeed: 1, x-note: mine }\n  far: { driver: prtend }\n  near: { driver: pretend, seed: one }\n";
+    let project = Project::new(text).schema(libmachine::schema::machinefile(&[crate::schema::PRETEND]));
+    assert_snapshot!(project.findings(), @r"
+     × `lab` lacks `world`
+      ╭─[Machinefile:2:3]
+    1 │ providers:
+    2 │   lab: { driver: pretend, seeed: 1, x-note: mine }
+      ·   ─┬─
+      ·    ╰── here
+    3 │   far: { driver: prtend }
+      ╰────
+
+     × unknown key `seeed`
+      ╭─[Machinefile:2:27]
+    1 │ providers:
+    2 │   lab: { driver: pretend, seeed: 1, x-note: mine }
+      ·                           ──┬──
+      ·                             ╰── here
+    3 │   far: { driver: prtend }
+      ╰────
+     help: did you mean `seed`?
+
+     × `driver` cannot be `prtend`
+      ╭─[Machinefile:3:18]
+    2 │   lab: { driver: pretend, seeed: 1, x-note: mine }
+    3 │   far: { driver: prtend }
+      ·                  ───┬──
+      ·                     ╰── here
+    4 │   near: { driver: pretend, seed: one }
+      ╰────
+     help: did you mean `pretend`?
+
+     × `near` lacks `world`
+      ╭─[Machinefile:4:3]
+    3 │   far: { driver: prtend }
+    4 │   near: { driver: pretend, seed: one }
+      ·   ──┬─
+      ·     ╰── here
+      ╰────
+
+     × `seed` takes a whole number, not text
+      ╭─[Machinefile:4:34]
+    3 │   far: { driver: prtend }
+    4 │   near: { driver: pretend, seed: one }
+      ·                                  ─┬─
+      ·                                   ╰── here
+      ╰────
+    ");
 }
 
 #[test]
@@ -332,14 +484,14 @@ fn a_bad_size() {
 #[test]
 fn memory_that_is_not_a_number() {
     assert_snapshot!(findings("machines:\n  web:\n    resources: { ram: .nan }\n"), @r"
-     × not a number that can be counted with
+     × `ram` is no finite number
       ╭─[Machinefile:3:23]
     2 │   web:
     3 │     resources: { ram: .nan }
       ·                       ──┬─
       ·                         ╰── here
       ╰────
-     help: write a finite number
+     help: write a number that can be counted with
     ");
 }
 
@@ -534,6 +686,14 @@ fn a_file_that_is_not_there() {
 fn several_syntax_errors_of_toml() {
     let project = Project::empty().file("Machinefile.toml", "name = shop\n[machines.web]\ncount = = 2\n");
     assert_snapshot!(project.findings(), @r"
+     × not TOML: string values must be quoted, expected literal string
+      ╭─[Machinefile.toml:1:8]
+    1 │ name = shop
+      ·        ──┬─
+      ·          ╰── here
+    2 │ [machines.web]
+      ╰────
+
      × not TOML: extra `=`, expected nothing
       ╭─[Machinefile.toml:3:9]
     2 │ [machines.web]
@@ -548,14 +708,6 @@ fn several_syntax_errors_of_toml() {
     3 │ count = = 2
       ·           ▲
       ·           ╰── here
-      ╰────
-
-     × not TOML: string values must be quoted, expected literal string
-      ╭─[Machinefile.toml:1:8]
-    1 │ name = shop
-      ·        ──┬─
-      ·          ╰── here
-    2 │ [machines.web]
       ╰────
     ");
 }

@@ -51,7 +51,8 @@ fn strays(scope: &mut Scope<'_>, source: &ImageSource, kind: &str, at: &Path) {
         ("mirror", "build", source.mirror.is_some()),
     ];
     for (key, of, _) in keys.into_iter().filter(|(_, of, given)| *given && *of != kind) {
-        let note = Note::error(at.join(key), format!("`{key}` belongs to an image by `{of}`, and this is one by `{kind}`"));
+        let note =
+            Note::error(at.join(key), format!("`{key}` belongs to an image by `{of}`, and this is one by `{kind}`"));
         scope.note(note.at_key().hint("remove it"));
     }
 }

@@ -1,6 +1,7 @@
 //! One machine as written, made definite.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
 use super::{Scope, image};
@@ -156,8 +157,12 @@ fn user_data(scope: &mut Scope<'_>, text: String, at: &Path) -> Option<String> {
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) => {
-            let note = Note::error(at.clone(), format!("cannot read `{}`: {error}", path.display()));
-            scope.note(note.hint("name a text file, or write the user-data here below `cloud-init: |`"));
+            let why = match error.kind() {
+                ErrorKind::NotFound => format!("no file `{}`", path.display()),
+                _ => format!("cannot read `{}`: {error}", path.display()),
+            };
+            let hint = "name a text file, or write the user-data here below `cloud-init: |`";
+            scope.note(Note::error(at.clone(), why).hint(hint));
             None
         }
     }

@@ -76,7 +76,8 @@ impl Project {
 
     #[track_caller]
     pub(crate) fn config(&self) -> Config {
-        self.load().unwrap_or_else(|error| panic!("{}", self.redacted(&diagnostic::render(&diagnostic::of_error(error)))))
+        self.load()
+            .unwrap_or_else(|error| panic!("{}", self.redacted(&diagnostic::render(&diagnostic::of_error(error)))))
     }
 
     pub(crate) fn resolve(&self, config: &Config) -> (Option<Desired>, Vec<Note>) {
