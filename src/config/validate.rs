@@ -151,7 +151,7 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
             let names = rule.map(|rule| rule.get("propertyNames").unwrap_or(rule));
             let form = names.and_then(|names| names["patternErrorMessage"].as_str());
             let problem = Problem::new(origin, message).at_key();
-            return vec![form.into_iter().fold(problem, |problem, form| problem.hint(form))];
+            return vec![form.into_iter().fold(problem, Problem::hint)];
         }
         Kind::Type { kind } => wrong_type(config, path, &name(), kind, error.instance()),
         Kind::Enum { options } => {
@@ -162,7 +162,7 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
         Kind::Pattern { .. } => {
             let problem = problem(format!("{} cannot be {}", name(), said()));
             let form = rule.and_then(|rule| rule["patternErrorMessage"].as_str());
-            form.into_iter().fold(problem, |problem, form| problem.hint(form))
+            form.into_iter().fold(problem, Problem::hint)
         }
         Kind::Required { property } => {
             problem(format!("{} lacks `{}`", name(), property.as_str().unwrap_or_default())).at_key()
@@ -170,8 +170,7 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
         Kind::Minimum { limit } => problem(format!("{} is {}, but must be at least {limit}", name(), said())),
         Kind::Maximum { limit } => problem(format!("{} is {}, but must be at most {limit}", name(), said())),
         Kind::ExclusiveMinimum { limit } => problem(format!("{} is {}, but must be more than {limit}", name(), said())),
-        Kind::MinItems { .. } => problem(format!("{} is empty", name())),
-        Kind::MinLength { .. } => problem(format!("{} is empty", name())),
+        Kind::MinItems { .. } | Kind::MinLength { .. } => problem(format!("{} is empty", name())),
         Kind::UniqueItems => problem(format!("{} names one thing twice", name())),
         _ => problem(error.masked_with("this value").to_string()),
     };

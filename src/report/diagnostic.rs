@@ -118,26 +118,26 @@ pub fn of_error(error: Error) -> Vec<Report> {
 }
 
 fn of_problem(problem: Problem) -> Finding {
-    let same_text = problem.also.as_ref().filter(|(origin, _)| origin.source == problem.origin.source);
-    let place = place(&problem.origin, problem.at_key, same_text);
-    let related = match &problem.also {
-        Some((origin, what)) if same_text.is_none() => vec![Finding {
-            message: (*what).to_owned(),
-            severity: Severity::Advice,
-            hint: None,
-            place: Some(self::place(origin, false, None)),
-            cause: None,
-            related: Vec::new(),
-        }],
-        _ => Vec::new(),
+    let also = problem.also.as_deref();
+    let (same_text, other_text) = match also {
+        Some((origin, _)) if origin.source == problem.origin.source => (also, None),
+        _ => (None, also),
+    };
+    let aside = |(origin, what): &(Origin, &'static str)| Finding {
+        message: (*what).to_owned(),
+        severity: Severity::Advice,
+        hint: None,
+        place: Some(place(origin, false, None)),
+        cause: None,
+        related: Vec::new(),
     };
     Finding {
-        message: problem.message,
         severity: Severity::Error,
-        hint: problem.hint,
-        place: Some(place),
+        place: Some(place(&problem.origin, problem.at_key, same_text)),
         cause: None,
-        related,
+        related: other_text.map(aside).into_iter().collect(),
+        message: problem.message,
+        hint: problem.hint,
     }
 }
 

@@ -1,5 +1,6 @@
 //! From text to settings: formats, layers, interpolation, and where each value stands.
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use libmachine::config::{Config, Layer, file};
@@ -194,7 +195,7 @@ fn extensions_are_let_alone_and_options_are_not_extensions() {
 fn ten_thousand_machines_load_and_resolve_in_no_time() {
     let mut text = String::from("defaults: { resources: { ram: 1 } }\nmachines:\n");
     for n in 0..10_000 {
-        text.push_str(&format!("  m{n}:\n    image: debian-13\n    resources: {{ cpus: 2 }}\n"));
+        writeln!(text, "  m{n}:\n    image: debian-13\n    resources: {{ cpus: 2 }}").expect("fits");
     }
     let start = Instant::now();
     assert_eq!(Project::new(&text).desired().machines.len(), 10_000);

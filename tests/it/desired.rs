@@ -1,7 +1,6 @@
 //! What a Machinefile means.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
 use libmachine::config::Environment;
 use libmachine::desired::{self, Desired, Digest, Forward, Image, Machine, Protocol, Surroundings, quantity};
@@ -194,5 +193,5 @@ fn the_home_folder_is_the_environments() {
     let project = project
         .file("Machinefile", "machines: { web: { ssh: { identity: ~/key } } }\n")
         .variable("HOME", home.to_str().expect("is UTF-8"));
-    assert_eq!(machine(&project.desired(), "web").ssh.identity, Some(PathBuf::from(home.join("key"))));
+    assert_eq!(machine(&project.desired(), "web").ssh.identity, Some(home.join("key")));
 }

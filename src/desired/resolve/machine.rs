@@ -105,12 +105,11 @@ fn engine(written: Option<file::Engine>, at: &Path) -> Option<Engine> {
 fn ports(scope: &mut Scope<'_>, written: &[String], at: &Path) -> Vec<Forward> {
     let mut ports = Vec::new();
     for (i, text) in written.iter().enumerate() {
-        match forward(text) {
-            Some(forward) => ports.push(forward),
-            None => {
-                let note = Note::error(at.join(i), format!("`{text}` is not a pair of ports"));
-                scope.note(note.hint("ports are 1 to 65535, numbers in an address 0 to 255"));
-            }
+        if let Some(forward) = forward(text) {
+            ports.push(forward);
+        } else {
+            let note = Note::error(at.join(i), format!("`{text}` is not a pair of ports"));
+            scope.note(note.hint("ports are 1 to 65535, numbers in an address 0 to 255"));
         }
     }
     ports
