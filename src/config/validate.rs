@@ -138,7 +138,7 @@ fn instance_path(error: &ValidationError<'_>) -> Path {
 fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Path) -> Vec<Problem> {
     let rule = rule(schema, error);
     let problem = |message: String| Problem::new(config.nearest_origin(path).clone(), message);
-    let said = || literal(error.instance());
+    let said = || said(config, path, error.instance());
     let name = || named(path);
     let one = match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
@@ -243,7 +243,16 @@ fn word_of(value: &Json) -> &'static str {
     }
 }
 
-/// A value in a sentence, cut where it would flood it.
+/// A value in a sentence. What a variable holds may be a secret, so such a value is named as it is written.
+fn said(config: &Config, path: &Path, value: &Json) -> String {
+    let origin = config.nearest_origin(path);
+    match origin.source.text.get(origin.span.clone()) {
+        Some(written) if written.contains("${") => format!("`{}`", written.trim_matches(['"', '\''])),
+        _ => literal(value),
+    }
+}
+
+/// Cut where it would flood the sentence.
 fn literal(value: &Json) -> String {
     let text = crate::value::plain(value);
     match text.char_indices().nth(60) {

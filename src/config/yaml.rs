@@ -15,7 +15,7 @@ use super::scalar;
 use crate::origin::{Origin, Source};
 
 /// Maps and lists within each other.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 /// Nodes that aliases may add to those written.
 const MAX_COPIES: usize = 500_000;
 
@@ -274,8 +274,7 @@ fn suits(core: &str, value: &Scalar) -> bool {
     }
 }
 
-/// Said of an integer with a leading zero, wherever it comes from.
-pub(super) fn leading_zero(origin: Origin, text: &str) -> Problem {
+fn leading_zero(origin: Origin, text: &str) -> Problem {
     let message = format!("`{text}` is read as octal by some programs and as decimal by others");
     let octal = text.trim_start_matches(['+', '-', '0']);
     Problem::new(origin, message).hint(format!("quote it for text, or write `0o{octal}` for an octal number"))

@@ -167,8 +167,8 @@ fn where_any_type_will_do_a_quoted_interpolation_is_text() {
 
 #[test]
 fn a_variable_is_not_looked_into() {
-    let config = Project::new("name: ${A}\n").variable("A", "${B}").load();
-    assert!(config.is_err_and(|error| error.to_string().contains("`${B}`")), "the name is taken as it is");
+    let config = Project::new("machines:\n  web:\n    image: ${A}\n").variable("A", "${B}").config();
+    assert_eq!(machine(&config, "web").image, Some(file::Image::Name("${B}".to_owned())));
 }
 
 #[test]

@@ -88,8 +88,8 @@ fn the_defaults_that_the_schema_states_are_the_real_ones() {
 #[test]
 fn what_init_writes_loads_without_a_network() {
     let name = |text| Name::new(text).expect("a name");
-    let text = init::machinefile(&name("shop"), &name("k3v9qx"), init::SCHEMA_URL);
-    assert!(text.starts_with("# yaml-language-server: $schema=https://"));
+    let text = init::machinefile(&name("shop"), &name("k3v9qx"), "./schema/machinefile.json");
+    assert!(text.starts_with("# yaml-language-server: $schema=./schema/"));
     let desired = Project::new(&text).desired();
     assert_eq!(desired.owner.slug(), "shop-k3v9qx");
     assert_eq!(desired.machines.len(), 1);
@@ -98,7 +98,7 @@ fn what_init_writes_loads_without_a_network() {
 #[test]
 fn the_lines_that_init_comments_out_are_right_too() {
     let name = |text| Name::new(text).expect("a name");
-    let text = init::machinefile(&name("shop"), &name("k3v9qx"), init::SCHEMA_URL);
+    let text = init::machinefile(&name("shop"), &name("k3v9qx"), "./schema/machinefile.json");
     let uncommented = |line: &str| match line.trim_start().strip_prefix("# ") {
         Some(rest) if rest.contains(':') && !rest.contains("$schema") && !line.starts_with("# What") => {
             format!("{}{rest}", &line[..line.len() - line.trim_start().len()])

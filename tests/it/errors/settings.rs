@@ -174,6 +174,21 @@ fn a_setting_that_the_driver_does_not_have() {
 }
 
 #[test]
+fn what_a_variable_holds_is_not_shown() {
+    let project = Project::new("machines:\n  web:\n    address: ${ADDRESS}\n").variable("ADDRESS", "secret");
+    assert_snapshot!(project.findings(), @r"
+     × `address` cannot be `${ADDRESS}`
+      ╭─[Machinefile:3:14]
+    2 │   web:
+    3 │     address: ${ADDRESS}
+      ·              ─────┬────
+      ·                   ╰── here
+      ╰────
+     help: an IPv4 address of the project's segment, such as `10.85.7.1`
+    ");
+}
+
+#[test]
 fn a_bad_size() {
     assert_snapshot!(findings("machines:\n  web:\n    resources: { ram: 2 potatoes, cpus: 0 }\n"), @r"
      × `ram` cannot be `2 potatoes`

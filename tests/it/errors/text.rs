@@ -162,6 +162,13 @@ fn nesting_without_end() {
 }
 
 #[test]
+fn nesting_without_end_in_toml() {
+    let findings = |text: String| Project::empty().file("Machinefile.toml", text).findings();
+    assert!(findings(format!("x-a = {}{}\n", "[".repeat(100_000), "]".repeat(100_000))).contains("not TOML"));
+    assert!(findings(format!("x-a.{} = 1\n", ["b"; 70].join("."))).contains("nested deeper than 64 levels"));
+}
+
+#[test]
 fn an_alias_within_what_it_names() {
     assert_snapshot!(findings("x-a: &a [1, *a]\n"), @r"
      × this alias stands inside what it names
