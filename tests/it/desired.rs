@@ -154,14 +154,14 @@ fn a_project_without_files_takes_the_usual_one() {
 
 #[test]
 fn a_declared_provider_has_its_settings_and_the_folder_they_start_from() {
-    let text = "providers:\n  lab: { driver: cloud, region: here, x-mine: 1 }\n  unused: { driver: qemu }\n\
-        machines: { web: { provider: lab } }\n";
+    let text = "providers:\n  own: { driver: cloud, region: here, x-mine: 1 }\n  unused: { driver: qemu }\n\
+        machines: { web: { provider: own } }\n";
     let project = Project::new(text);
     let desired = project.desired();
-    assert_eq!(names(desired.providers.keys()), ["lab"]);
-    let lab = &desired.providers[&name("lab")];
-    assert_eq!((lab.driver.as_str(), lab.base.clone()), ("cloud", project.path()));
-    assert_eq!(lab.settings.keys().collect::<Vec<_>>(), ["region"]);
+    assert_eq!(names(desired.providers.keys()), ["own"]);
+    let own = &desired.providers[&name("own")];
+    assert_eq!((own.driver.as_str(), own.base.clone()), ("cloud", project.path()));
+    assert_eq!(own.settings.keys().collect::<Vec<_>>(), ["region"]);
 }
 
 #[test]

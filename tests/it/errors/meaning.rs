@@ -7,12 +7,12 @@ use crate::support::project::Project;
 
 #[test]
 fn an_unknown_driver() {
-    let text = "providers:\n  lab: { driver: qemuu }\nmachines:\n  web: { provider: lab }\n";
+    let text = "providers:\n  own: { driver: qemuu }\nmachines:\n  web: { provider: own }\n";
     assert_snapshot!(findings(text), @r"
      × unknown driver `qemuu`
       ╭─[Machinefile:2:18]
     1 │ providers:
-    2 │   lab: { driver: qemuu }
+    2 │   own: { driver: qemuu }
       ·                  ──┬──
       ·                    ╰── here
     3 │ machines:

@@ -123,13 +123,13 @@ fn a_port_that_is_no_port() {
 
 #[test]
 fn a_setting_that_the_driver_does_not_have() {
-    let text = "providers:\n  lab: { driver: pretend, seeed: 1, x-note: mine }\n  far: { driver: prtend }\n  near: { driver: pretend, seed: one }\n";
+    let text = "providers:\n  own: { driver: pretend, seeed: 1, x-note: mine }\n  far: { driver: prtend }\n  near: { driver: pretend, seed: one }\n";
     let project = Project::new(text).schema(libmachine::schema::machinefile(&[crate::schema::PRETEND]));
     assert_snapshot!(project.findings(), @r"
-     × `lab` lacks `world`
+     × `own` lacks `world`
       ╭─[Machinefile:2:3]
     1 │ providers:
-    2 │   lab: { driver: pretend, seeed: 1, x-note: mine }
+    2 │   own: { driver: pretend, seeed: 1, x-note: mine }
       ·   ─┬─
       ·    ╰── here
     3 │   far: { driver: prtend }
@@ -138,7 +138,7 @@ fn a_setting_that_the_driver_does_not_have() {
      × unknown key `seeed`
       ╭─[Machinefile:2:27]
     1 │ providers:
-    2 │   lab: { driver: pretend, seeed: 1, x-note: mine }
+    2 │   own: { driver: pretend, seeed: 1, x-note: mine }
       ·                           ──┬──
       ·                             ╰── here
     3 │   far: { driver: prtend }
@@ -147,7 +147,7 @@ fn a_setting_that_the_driver_does_not_have() {
 
      × `driver` cannot be `prtend`
       ╭─[Machinefile:3:18]
-    2 │   lab: { driver: pretend, seeed: 1, x-note: mine }
+    2 │   own: { driver: pretend, seeed: 1, x-note: mine }
     3 │   far: { driver: prtend }
       ·                  ───┬──
       ·                     ╰── here
