@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::config::file::Machinefile;
 use crate::provider::{Driver, Setting, SettingKind};
 
-/// Where the schema lives.
-pub const ID: &str = crate::config::init::SCHEMA_URL;
+/// The schema's own name; editors are told where it is by the modeline that `machine init` writes.
+pub const ID: &str = "urn:libmachine:machinefile";
 
 /// The schema (draft-07) of a Machinefile that may use these drivers. Without any, a provider's settings are free.
 #[must_use]

@@ -50,7 +50,7 @@ pub struct Problem {
     pub at_key: bool,
     pub hint: Option<String>,
     /// A second place that explains the first, and what is there.
-    pub also: Option<(Origin, &'static str)>,
+    pub also: Option<Box<(Origin, &'static str)>>,
 }
 
 impl Problem {
@@ -71,6 +71,6 @@ impl Problem {
 
     #[must_use]
     pub fn also(self, origin: Origin, what: &'static str) -> Self {
-        Self { also: Some((origin, what)), ..self }
+        Self { also: Some(Box::new((origin, what))), ..self }
     }
 }

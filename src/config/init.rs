@@ -2,10 +2,8 @@
 
 use crate::id::Name;
 
-/// Where editors find the schema.
-pub const SCHEMA_URL: &str = "https://raw.githubusercontent.com/docker/machine/main/schema/machinefile.json";
-
 /// A commented Machinefile of one machine. `id` is what tells two projects of one name apart: six random characters.
+/// `schema` is where editors find the schema, a URL or a path.
 #[must_use]
 pub fn machinefile(name: &Name, id: &Name, schema: &str) -> String {
     format!(

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use super::error::Problem;
 use super::node::{Node, Scalar, Tree};
-use super::{scalar, yaml};
+use super::scalar;
 use crate::origin::Origin;
 
 /// Variables by name.
@@ -53,7 +53,10 @@ fn fill(node: &mut Node, filled: String, whole: bool) -> Result<(), Problem> {
         Ok(Scalar::Text(_)) => None,
         Ok(typed) => Some(typed),
         Err(scalar::LeadingZero) if node.quoted => None,
-        Err(scalar::LeadingZero) => return Err(yaml::leading_zero(node.origin.clone(), &filled)),
+        Err(scalar::LeadingZero) => {
+            let message = "a number with a leading zero is read as octal by some programs and as decimal by others";
+            return Err(Problem::new(node.origin.clone(), message).hint("quote the interpolation if it is text"));
+        }
     };
     let text = Scalar::Text(filled);
     let (value, otherwise) = match typed {

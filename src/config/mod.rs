@@ -88,14 +88,13 @@ pub fn load(input: &Input<'_>) -> Result<Config, Error> {
 }
 
 impl Config {
-    /// Where the value at a path was written, if it was: by the layer that won.
+    /// Where the value in effect at a path was written, by the layer that won: at the path itself, or where a machine inherits it from.
     #[must_use]
     pub fn origin(&self, path: &Path) -> Option<&Origin> {
-        self.written(path).map(|(_, node)| &node.origin)
+        self.in_effect(path).map(|(_, node)| &node.origin)
     }
 
-    /// Where a setting comes from: its own place, the place under `defaults` that a machine inherits it from, or else that of its nearest
-    /// written ancestor.
+    /// As [`Config::origin`]; for what is written nowhere, its nearest written ancestor.
     #[must_use]
     pub fn nearest_origin(&self, path: &Path) -> &Origin {
         &self.nearest(path).1.origin
@@ -107,25 +106,25 @@ impl Config {
         &self.nearest(path).0.base
     }
 
-    /// The layer that the value at a path comes from, if it was written.
+    /// The layer that the value in effect at a path comes from.
     #[must_use]
     pub fn layer(&self, path: &Path) -> Option<Layer> {
-        self.written(path).map(|(document, _)| document.layer)
+        self.in_effect(path).map(|(document, _)| document.layer)
     }
 
     fn nearest(&self, path: &Path) -> (&Document, &node::Node) {
-        let inherited = match path.keys() {
+        std::iter::successors(Some(path.clone()), Path::parent)
+            .find_map(|path| self.in_effect(&path))
+            .unwrap_or_else(|| (&self.documents[0], &self.documents[0].root))
+    }
+
+    fn in_effect(&self, path: &Path) -> Option<(&Document, &node::Node)> {
+        self.written(path).or_else(|| match path.keys() {
             [machines, _, rest @ ..] if machines == "machines" && !rest.is_empty() => {
-                Some(std::iter::once("defaults".to_owned()).chain(rest.iter().cloned()).collect())
+                self.written(&std::iter::once("defaults".to_owned()).chain(rest.iter().cloned()).collect())
             }
             _ => None,
-        };
-        let ancestors = std::iter::successors(path.parent(), Path::parent);
-        std::iter::once(path.clone())
-            .chain(inherited)
-            .chain(ancestors)
-            .find_map(|path| self.written(&path))
-            .unwrap_or_else(|| (&self.documents[0], &self.documents[0].root))
+        })
     }
 
     fn written(&self, path: &Path) -> Option<(&Document, &node::Node)> {

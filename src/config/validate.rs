@@ -39,8 +39,9 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
     let mut problems: Vec<_> = infinite
         .iter()
         .map(|path| {
-            let problem = Problem::new(config.nearest_origin(path).clone(), "not a number that can be counted with");
-            problem.hint("write a finite number")
+            let problem =
+                Problem::new(config.nearest_origin(path).clone(), format!("{} is no finite number", named(path)));
+            problem.hint("write a number that can be counted with")
         })
         .collect();
     let validator = jsonschema::draft7::new(schema).expect("the schema is generated from the types");
@@ -137,7 +138,7 @@ fn instance_path(error: &ValidationError<'_>) -> Path {
 fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Path) -> Vec<Problem> {
     let rule = rule(schema, error);
     let problem = |message: String| Problem::new(config.nearest_origin(path).clone(), message);
-    let said = || literal(error.instance());
+    let said = || said(config, path, error.instance());
     let name = || named(path);
     let one = match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
@@ -150,7 +151,7 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
             let names = rule.map(|rule| rule.get("propertyNames").unwrap_or(rule));
             let form = names.and_then(|names| names["patternErrorMessage"].as_str());
             let problem = Problem::new(origin, message).at_key();
-            return vec![form.into_iter().fold(problem, |problem, form| problem.hint(form))];
+            return vec![form.into_iter().fold(problem, Problem::hint)];
         }
         Kind::Type { kind } => wrong_type(config, path, &name(), kind, error.instance()),
         Kind::Enum { options } => {
@@ -161,7 +162,7 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
         Kind::Pattern { .. } => {
             let problem = problem(format!("{} cannot be {}", name(), said()));
             let form = rule.and_then(|rule| rule["patternErrorMessage"].as_str());
-            form.into_iter().fold(problem, |problem, form| problem.hint(form))
+            form.into_iter().fold(problem, Problem::hint)
         }
         Kind::Required { property } => {
             problem(format!("{} lacks `{}`", name(), property.as_str().unwrap_or_default())).at_key()
@@ -169,8 +170,7 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
         Kind::Minimum { limit } => problem(format!("{} is {}, but must be at least {limit}", name(), said())),
         Kind::Maximum { limit } => problem(format!("{} is {}, but must be at most {limit}", name(), said())),
         Kind::ExclusiveMinimum { limit } => problem(format!("{} is {}, but must be more than {limit}", name(), said())),
-        Kind::MinItems { .. } => problem(format!("{} is empty", name())),
-        Kind::MinLength { .. } => problem(format!("{} is empty", name())),
+        Kind::MinItems { .. } | Kind::MinLength { .. } => problem(format!("{} is empty", name())),
         Kind::UniqueItems => problem(format!("{} names one thing twice", name())),
         _ => problem(error.masked_with("this value").to_string()),
     };
@@ -243,7 +243,16 @@ fn word_of(value: &Json) -> &'static str {
     }
 }
 
-/// A value in a sentence, cut where it would flood it.
+/// A value in a sentence. What a variable holds may be a secret, so such a value is named as it is written.
+fn said(config: &Config, path: &Path, value: &Json) -> String {
+    let origin = config.nearest_origin(path);
+    match origin.source.text.get(origin.span.clone()) {
+        Some(written) if written.contains("${") => format!("`{}`", written.trim_matches(['"', '\''])),
+        _ => literal(value),
+    }
+}
+
+/// Cut where it would flood the sentence.
 fn literal(value: &Json) -> String {
     let text = crate::value::plain(value);
     match text.char_indices().nth(60) {

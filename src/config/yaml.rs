@@ -15,9 +15,9 @@ use super::scalar;
 use crate::origin::{Origin, Source};
 
 /// Maps and lists within each other.
-const MAX_DEPTH: usize = 64;
-/// Nodes that aliases and merge keys may add to those written.
-const MAX_COPIES: usize = 250_000;
+pub(super) const MAX_DEPTH: usize = 64;
+/// Nodes that aliases may add to those written.
+const MAX_COPIES: usize = 500_000;
 
 /// Reads one document. The tree is there only when nothing is wrong; a syntax error ends the search for more.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
@@ -125,16 +125,16 @@ impl<'a> Reader<'a> {
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                self.merge(&mut map, merged, depth)?;
+                self.merge(&mut map, merged);
                 return Ok((map, bytes(&span).end));
             }
-            let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text == "<<");
+            let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text == "<<");
             let key = self.key(event, &span, depth)?;
             let (event, value_span) = self.next()?;
             let mut value = self.node(event, &value_span, depth + 1)?;
             value.origin.key = bytes(&span);
             let Some(key) = key else { continue };
-            if merges {
+            if is_merge {
                 merged.push(value);
             } else if let Some(first) = map.get(&key) {
                 let problem = Problem::new(value.origin.clone(), format!("key `{key}` appears twice")).at_key();
@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `<<`: what the map does not say itself comes from the named maps, of several the first that says it.
-    fn merge(&mut self, map: &mut BTreeMap<String, Node>, merged: Vec<Node>, depth: usize) -> Result<(), Problem> {
+    fn merge(&mut self, map: &mut BTreeMap<String, Node>, merged: Vec<Node>) {
         for node in merged {
             let parts = match node.tree {
                 Tree::List(list) => list,
@@ -177,15 +177,10 @@ impl<'a> Reader<'a> {
                     continue;
                 };
                 for (key, value) in entries {
-                    if !map.contains_key(&key) {
-                        let (size, nested) = value.measure();
-                        self.spend(size, depth + nested, &value.origin)?;
-                        map.insert(key, value);
-                    }
+                    map.entry(key).or_insert(value);
                 }
             }
         }
-        Ok(())
     }
 
     fn alias(&mut self, id: usize, span: &Span, depth: usize) -> Result<Node, Problem> {
@@ -279,8 +274,7 @@ fn suits(core: &str, value: &Scalar) -> bool {
     }
 }
 
-/// Said of an integer with a leading zero, wherever it comes from.
-pub(super) fn leading_zero(origin: Origin, text: &str) -> Problem {
+fn leading_zero(origin: Origin, text: &str) -> Problem {
     let message = format!("`{text}` is read as octal by some programs and as decimal by others");
     let octal = text.trim_start_matches(['+', '-', '0']);
     Problem::new(origin, message).hint(format!("quote it for text, or write `0o{octal}` for an octal number"))

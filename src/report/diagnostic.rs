@@ -119,26 +119,26 @@ pub fn of_error(error: Error) -> Vec<Report> {
 }
 
 fn of_problem(problem: Problem) -> Finding {
-    let same_text = problem.also.as_ref().filter(|(origin, _)| origin.source == problem.origin.source);
-    let place = place(&problem.origin, problem.at_key, same_text);
-    let related = match &problem.also {
-        Some((origin, what)) if same_text.is_none() => vec![Finding {
-            message: (*what).to_owned(),
-            severity: Severity::Advice,
-            hint: None,
-            place: Some(self::place(origin, false, None)),
-            cause: None,
-            related: Vec::new(),
-        }],
-        _ => Vec::new(),
+    let also = problem.also.as_deref();
+    let (same_text, other_text) = match also {
+        Some((origin, _)) if origin.source == problem.origin.source => (also, None),
+        _ => (None, also),
+    };
+    let aside = |(origin, what): &(Origin, &'static str)| Finding {
+        message: (*what).to_owned(),
+        severity: Severity::Advice,
+        hint: None,
+        place: Some(place(origin, false, None)),
+        cause: None,
+        related: Vec::new(),
     };
     Finding {
-        message: problem.message,
         severity: Severity::Error,
-        hint: problem.hint,
-        place: Some(place),
+        place: Some(place(&problem.origin, problem.at_key, same_text)),
         cause: None,
-        related,
+        related: other_text.map(aside).into_iter().collect(),
+        message: problem.message,
+        hint: problem.hint,
     }
 }
 
@@ -153,12 +153,13 @@ fn place(origin: &Origin, at_key: bool, also: Option<&(Origin, &'static str)>) -
     Place { text: Text(Arc::clone(&origin.source)), labels: std::iter::once(here).chain(other).collect() }
 }
 
-/// At a fixed width, each ending with a line break.
+/// Without colour and however wide it comes to be, for logs and tests.
 #[must_use]
-pub fn draw(reports: &[Report], style: Style) -> String {
-    let theme = if style.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler =
-        GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false).without_syntax_highlighting();
+pub fn render(reports: &[Report]) -> String {
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_wrap_lines(false)
+        .with_links(false)
+        .without_syntax_highlighting();
     let mut text = String::new();
     for (i, report) in reports.iter().enumerate() {
         if i > 0 {

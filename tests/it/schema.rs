@@ -2,7 +2,20 @@
 
 use std::path::Path;
 
+use libmachine::provider::{Driver, Setting, SettingKind};
 use libmachine::schema;
+
+/// A driver that only has settings.
+pub(crate) const PRETEND: Driver = Driver {
+    name: "pretend",
+    doc: "Machines that are not there.",
+    settings: &[
+        Setting { name: "seed", kind: SettingKind::Integer, doc: "Where chance begins.", default: Some("1") },
+        Setting { name: "latency", kind: SettingKind::Duration, doc: "How slow it is.", default: Some("0ms") },
+        Setting { name: "world", kind: SettingKind::Path, doc: "Where it is kept.", default: None },
+    ],
+    open: |_| Err(Vec::new()),
+};
 
 fn generated() -> String {
     let schema = schema::machinefile(&[]);
@@ -26,6 +39,20 @@ fn the_schema_is_a_valid_draft_07_schema() {
     let schema = schema::machinefile(&[]);
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     assert!(jsonschema::meta::is_valid(&schema));
+}
+
+#[test]
+fn a_provider_takes_the_settings_of_its_driver_alone() {
+    let schema = schema::machinefile(&[PRETEND]);
+    assert!(jsonschema::meta::is_valid(&schema));
+    let accepts = |provider: serde_json::Value| {
+        jsonschema::draft7::is_valid(&schema, &serde_json::json!({ "providers": { "p": provider } }))
+    };
+    assert!(accepts(serde_json::json!({ "driver": "pretend", "world": "w", "latency": "20ms", "x-mine": 1 })));
+    assert!(!accepts(serde_json::json!({ "driver": "pretend" })), "`world` must be given");
+    assert!(!accepts(serde_json::json!({ "driver": "pretend", "world": "w", "latency": "soon" })));
+    assert!(!accepts(serde_json::json!({ "driver": "pretend", "world": "w", "region": "fra1" })));
+    assert!(!accepts(serde_json::json!({ "driver": "other" })));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One machine as written, made definite.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
 use super::{Scope, image};
@@ -104,12 +105,11 @@ fn engine(written: Option<file::Engine>, at: &Path) -> Option<Engine> {
 fn ports(scope: &mut Scope<'_>, written: &[String], at: &Path) -> Vec<Forward> {
     let mut ports = Vec::new();
     for (i, text) in written.iter().enumerate() {
-        match forward(text) {
-            Some(forward) => ports.push(forward),
-            None => {
-                let note = Note::error(at.join(i), format!("`{text}` is not a pair of ports"));
-                scope.note(note.hint("ports are 1 to 65535, numbers in an address 0 to 255"));
-            }
+        if let Some(forward) = forward(text) {
+            ports.push(forward);
+        } else {
+            let note = Note::error(at.join(i), format!("`{text}` is not a pair of ports"));
+            scope.note(note.hint("ports are 1 to 65535, numbers in an address 0 to 255"));
         }
     }
     ports
@@ -156,8 +156,12 @@ fn user_data(scope: &mut Scope<'_>, text: String, at: &Path) -> Option<String> {
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) => {
-            let note = Note::error(at.clone(), format!("cannot read `{}`: {error}", path.display()));
-            scope.note(note.hint("name a text file, or write the user-data here below `cloud-init: |`"));
+            let why = match error.kind() {
+                ErrorKind::NotFound => format!("no file `{}`", path.display()),
+                _ => format!("cannot read `{}`: {error}", path.display()),
+            };
+            let hint = "name a text file, or write the user-data here below `cloud-init: |`";
+            scope.note(Note::error(at.clone(), why).hint(hint));
             None
         }
     }

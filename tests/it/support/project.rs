@@ -76,9 +76,8 @@ impl Project {
 
     #[track_caller]
     pub(crate) fn config(&self) -> Config {
-        self.load().unwrap_or_else(|error| {
-            panic!("{}", self.redacted(&diagnostic::draw(&diagnostic::of_error(error), Style::PLAIN)))
-        })
+        self.load()
+            .unwrap_or_else(|error| panic!("{}", self.redacted(&diagnostic::render(&diagnostic::of_error(error)))))
     }
 
     pub(crate) fn resolve(&self, config: &Config) -> (Option<Desired>, Vec<Note>) {

@@ -1,0 +1,11 @@
+//! One broken Machinefile per diagnostic, and all that its user reads.
+
+mod meaning;
+mod settings;
+mod text;
+
+use crate::support::project::Project;
+
+fn findings(machinefile: &str) -> String {
+    Project::new(machinefile).findings()
+}
