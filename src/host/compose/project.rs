@@ -115,17 +115,18 @@ impl Project {
         if output.success() { Ok(()) } else { Err(self.failed(&output)) }
     }
 
+    /// Containers that did not stay up are told with their last lines, anything else with what `docker compose` said.
     fn failed(&self, output: &Output) -> Failure {
-        let lines = || output.stdout.lines().map(str::trim);
+        let said = output.stdout.as_str();
+        let lines = || said.lines().map(str::trim);
         let failed: Vec<_> = lines().filter_map(|line| line.strip_prefix("failed: ")).collect();
-        let error = lines().rev().find(|line| line.to_lowercase().starts_with("error"));
-        let message = match (&failed[..], error) {
-            ([], Some(error)) => format!("`docker compose up` of {}: {error}", self.name),
-            ([], None) => format!("`docker compose up` of {} failed", self.name),
-            (failed, _) => failed.join("; "),
-        };
-        let rest: Vec<_> = lines().filter(|line| !line.starts_with("failed: ")).collect();
-        Failure::new(message).detail(&rest.join("\n"))
+        if failed.is_empty() {
+            let error = lines().rev().find(|line| line.to_lowercase().starts_with("error"));
+            let error = error.map_or_else(|| "failed".to_owned(), |error| format!("failed: {error}"));
+            return Failure::new(format!("`docker compose up` of {} {error}", self.name)).detail(said);
+        }
+        let logs = said.find("failed: ").map_or("", |start| &said[start..]);
+        Failure::new(failed.join("; ")).detail(&logs.replace("failed: ", ""))
     }
 }
 
