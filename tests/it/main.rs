@@ -1,1 +1,6 @@
-fn main() {}
+//! One binary for all integration tests.
+
+mod bundle;
+mod host;
+mod keyring;
+mod ssh;
