@@ -23,7 +23,7 @@ pub(crate) const KIND: Kind = "engine.daemon";
 const APPLY: &str = include_str!("apply.sh");
 
 /// How long an engine may take to answer, on hardware.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// Exit statuses of the script.
 const REFUSED: i32 = 10;
