@@ -4,10 +4,10 @@ use crate::value::Value;
 
 /// Prints the status, or nothing where there is no cloud-init. Its exit status also tells about recoverable errors and
 /// is of no use.
-pub(crate) const SCRIPT: &str = r#"
+pub(crate) const SCRIPT: &str = r"
 command -v cloud-init >/dev/null || exit 0
 cloud-init status --format json 2>/dev/null || cloud-init status --long 2>/dev/null || :
-"#;
+";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Status {

@@ -109,7 +109,7 @@ impl Resource for Fills {
         }
         cx.progress.say(format!("growing {}", self.mount));
         self.reach.forget();
-        let command = Command::script(SCRIPT, [self.mount.as_str()]).timeout(Duration::from_secs(300));
+        let command = Command::script(SCRIPT, [self.mount.as_str()]).timeout(Duration::from_mins(5));
         let output = self.reach.run_quietly(cx, command).await?;
         if !output.success() {
             return Err(Failure::new(format!("{} does not fill its disk", self.mount)).detail(&output.stderr));

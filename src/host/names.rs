@@ -106,7 +106,7 @@ impl Resource for Names {
             Some(names) if lasting.is_none_or(|lasting| lasting.as_ref() == Some(&names)) => {
                 Observation::Present(attributes! { "names": names })
             }
-            Some(_) => Observation::Present(attributes! { "names": {} }),
+            Some(_) => Observation::Present(attributes! { "names": BTreeMap::<String, String>::new() }),
             None => Observation::Absent,
         }
     }

@@ -123,7 +123,7 @@ impl Reach {
     }
 
     async fn gather(&self, cx: &Context) -> Result<Arc<Facts>, String> {
-        let command = Command::script(facts::SCRIPT, [""; 0]).timeout(Duration::from_secs(60));
+        let command = Command::script(facts::SCRIPT, [""; 0]).timeout(Duration::from_mins(1));
         let output = self.run_quietly(cx, command).await.map_err(|failure| failure.message)?;
         if !output.success() {
             return Err(format!("{} could not be looked at: {}", self.name, output.stderr.trim()));

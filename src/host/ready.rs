@@ -22,9 +22,9 @@ pub(crate) const KIND: Kind = "host";
 const LOOK: Duration = Duration::from_secs(5);
 const LONGEST_LOOK: Duration = Duration::from_secs(15);
 /// From power-on to SSH, on hardware.
-const BOOT: Duration = Duration::from_secs(180);
+const BOOT: Duration = Duration::from_mins(3);
 /// For cloud-init from then on: packages may be installed.
-const SETTLE: Duration = Duration::from_secs(900);
+const SETTLE: Duration = Duration::from_mins(15);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What one attempt to talk to the machine found.

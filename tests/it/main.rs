@@ -1,22 +1,6 @@
-//! The tests, in reading order: from words to whole runs. One binary.
+//! One binary for all integration tests.
 
-#![allow(unreachable_pub, reason = "what tests share is public to tests")]
-
-mod support;
-
-mod config;
-mod desired;
-mod errors;
-mod example;
-mod schema;
-
-mod graph;
-mod plan;
-mod properties;
-mod queue;
-mod store;
-
-mod converge;
-mod live;
-
-mod tidy;
+mod bundle;
+mod host;
+mod keyring;
+mod ssh;

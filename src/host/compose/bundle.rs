@@ -98,14 +98,14 @@ impl Bundle {
             append(&mut tar, name, text.as_bytes(), 0o600).map_err(|e| broken(&e))?;
         }
         for (name, digest) in &self.digests {
-            let (content, now, executable) = read(&self.directory.join(name))?;
-            if now != *digest {
+            let (content, digest_now, executable) = read(&self.directory.join(name))?;
+            if digest_now != *digest {
                 return Err(
                     Error::new(format!("{name} has changed since the plan was made")).hint("run the command again")
                 );
             }
-            let mode = if executable { 0o755 } else { 0o644 };
-            append(&mut tar, &format!("content/{name}"), &content, mode).map_err(|e| broken(&e))?;
+            let permissions = if executable { 0o755 } else { 0o644 };
+            append(&mut tar, &format!("content/{name}"), &content, permissions).map_err(|e| broken(&e))?;
         }
         tar.into_inner().and_then(GzEncoder::finish).map_err(|e| broken(&e))
     }
@@ -162,17 +162,12 @@ struct Search {
 impl Search {
     fn env_files(&mut self, project: &ComposeProject) -> Result<(), Error> {
         let default = self.bundle.directory.join(".env");
-        let default = default.is_file().then_some(default);
-        let named = project.env_files.iter().cloned();
-        for file in named.chain(default) {
+        let default = (project.env_files.is_empty() && default.is_file()).then_some(default);
+        for file in project.env_files.iter().cloned().chain(default) {
             let file = self.inside(&file)?;
             self.bundle.add(&file)?;
             let text = fs::read_to_string(&file).map_err(|error| Error::io(&file, &error))?;
-            let named_or_alone =
-                project.env_files.is_empty() || !file.ends_with(".env") || project.env_files.contains(&file);
-            if named_or_alone {
-                self.variables.extend(paths::variables(&text));
-            }
+            self.variables.extend(paths::variables(&text));
         }
         Ok(())
     }

@@ -22,9 +22,9 @@ const UP: &str = include_str!("up.sh");
 const DOWN: &str = include_str!("down.sh");
 
 /// Builds and pulls included.
-const LIMIT: Duration = Duration::from_secs(1800);
+const LIMIT: Duration = Duration::from_mins(30);
 /// For containers to be running and healthy once they are started.
-const HEALTHY: Duration = Duration::from_secs(120);
+const HEALTHY: Duration = Duration::from_mins(2);
 
 /// The project's folder on a machine; always the same, because containers mount from it.
 fn folder(name: &str) -> String {
@@ -95,7 +95,7 @@ impl Project {
     }
 
     async fn up(&self, cx: &Context, wanted: &Wanted) -> Result<(), Failure> {
-        let lines = |lines: Vec<String>| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let lines = |lines: Vec<String>| lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>();
         let mounts = wanted.bundle.mounts.iter().map(|(service, file)| format!("{service}\t{file}")).collect();
         let owner = json!({ "project": cx.owner.slug(), "id": self.id.as_str() });
         let content = wanted.bundle.pack(&[
@@ -115,17 +115,18 @@ impl Project {
         if output.success() { Ok(()) } else { Err(self.failed(&output)) }
     }
 
+    /// Containers that did not stay up are told with their last lines, anything else with what `docker compose` said.
     fn failed(&self, output: &Output) -> Failure {
-        let lines = || output.stdout.lines().map(str::trim);
+        let said = output.stdout.as_str();
+        let lines = || said.lines().map(str::trim);
         let failed: Vec<_> = lines().filter_map(|line| line.strip_prefix("failed: ")).collect();
-        let error = lines().rev().find(|line| line.to_lowercase().starts_with("error"));
-        let message = match (&failed[..], error) {
-            ([], Some(error)) => format!("`docker compose up` of {}: {error}", self.name),
-            ([], None) => format!("`docker compose up` of {} failed", self.name),
-            (failed, _) => failed.join("; "),
-        };
-        let rest: Vec<_> = lines().filter(|line| !line.starts_with("failed: ")).collect();
-        Failure::new(message).detail(&rest.join("\n"))
+        if failed.is_empty() {
+            let error = lines().rev().find(|line| line.to_lowercase().starts_with("error"));
+            let error = error.map_or_else(|| "failed".to_owned(), |error| format!("failed: {error}"));
+            return Failure::new(format!("`docker compose up` of {} {error}", self.name)).detail(said);
+        }
+        let logs = said.find("failed: ").map_or("", |start| &said[start..]);
+        Failure::new(failed.join("; ")).detail(&logs.replace("failed: ", ""))
     }
 }
 
@@ -226,7 +227,7 @@ impl Resource for Project {
             return Ok(());
         }
         self.reach.forget();
-        let command = Command::script(DOWN, [self.name.as_str()]).timeout(Duration::from_secs(300));
+        let command = Command::script(DOWN, [self.name.as_str()]).timeout(Duration::from_mins(5));
         let output = self.reach.run(cx, command).await?;
         if output.success() {
             return Ok(());

@@ -55,37 +55,42 @@ containers() {
     [ -z "$ids" ] || docker inspect --format "$1" $ids
 }
 
-# Of each container one word: ok, wait or bad, and what it is about.
+# Of each container: ok, wait or bad, its service, its id, how often it was restarted, and what is wrong with it.
 judge() {
-    seen=$(containers '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.HostConfig.RestartPolicy.Name}} {{.ID}}') || return
-    printf '%s\n' "$seen" | awk '{ again = $5 == "always" || $5 == "unless-stopped"
-               if ($2 == "running" && ($4 == "-" || $4 == "healthy" || $4 == "none")) word = "ok"
-               else if ($2 == "running" || $2 == "restarting" || $2 == "created" || again) word = "wait"
-               else if ($2 == "exited" && $3 == 0) word = "ok"
-               else word = "bad"
-               print word, $1, $2, $3, $4, $NF }'
+    seen=$(containers '{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.RestartCount}} {{.State.Status}} {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.HostConfig.RestartPolicy.Name}}') || return
+    printf '%s\n' "$seen" | awk '
+        { again = $7 == "always" || $7 == "unless-stopped"; why = "is " $4; word = "wait" }
+        $4 == "running" && ($6 == "none" || $6 == "healthy") { word = "ok"; why = "" }
+        $4 == "running" && word == "wait" { why = "is " $6 }
+        $4 == "exited" || $4 == "restarting" { why = "ends with status " $5 }
+        $4 == "exited" && !again { word = $5 == 0 ? "ok" : "bad" }
+        $4 == "dead" || ($4 != "running" && $3 >= 8) { word = "bad" }
+        { print word, $1, $2, $3, why }'
 }
 
-# Up is what is up twice in a row: a process that ends at once was up for a moment.
+# Up is what looks the same twice in a row: a process that ends at once was up for a moment.
 await() {
-    end=$(($(date +%s) + limit)) good=0
-    while [ "$good" -lt 2 ]; do
+    end=$(($(date +%s) + limit)) before= told=
+    while :; do
         sleep 1
         now=$(judge) || return
         case $now in
             *"bad "*) break ;;
             *"wait "*)
-                good=0
                 [ "$(date +%s)" -lt "$end" ] || break
-                printf '%s\n' "$now" | awk '$1 == "wait" { print "waiting for " $2 " (" ($4 == "0" && $5 != "-" ? $5 : $3) ")" }'
+                tell=$(printf '%s\n' "$now" | awk '$1 == "wait" { print "waiting for " $2 ", which", $5, $6, $7, $8 }')
+                [ "$tell" = "$told" ] || printf '%s\n' "$tell"
+                told=$tell before=
                 ;;
-            *) good=$((good + 1)) ;;
+            *)
+                [ "$now" != "$before" ] || return 0
+                before=$now
+                ;;
         esac
     done
-    [ "$good" -ge 2 ] && return
-    printf '%s\n' "$now" | grep -v '^ok ' | while read -r _ service status code health id; do
-        docker logs --tail 12 "$id" 2>&1
-        echo "failed: $service is $status, exit status $code, health $health"
+    printf '%s\n' "$now" | grep -v '^ok ' | while read -r _ service id _ why; do
+        echo "failed: $service $why"
+        docker logs --tail 15 "$id" 2>&1
     done
     return 11
 }

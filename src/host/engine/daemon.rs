@@ -23,7 +23,7 @@ pub(crate) const KIND: Kind = "engine.daemon";
 const APPLY: &str = include_str!("apply.sh");
 
 /// How long an engine may take to answer, on hardware.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// Exit statuses of the script.
 const REFUSED: i32 = 10;
@@ -98,13 +98,14 @@ fn script(merge: &Merge<'_>, how: &str, limit: Duration) -> Command {
 
 fn refusal(merge: &Merge<'_>, output: &Output) -> Failure {
     let said = output.stdout.as_str();
-    let named: Vec<_> =
-        merge.ours.keys().filter(|name| said.contains(name.as_str())).map(|n| format!("`{n}`")).collect();
-    let options = if named.is_empty() { "these options".to_owned() } else { named.join(", ") };
+    let changed = merge.changed();
+    let named: Vec<_> = changed.iter().filter(|name| said.contains(name.as_str())).collect();
+    let guilty = if named.is_empty() { changed.iter().collect() } else { named };
+    let options = guilty.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let failure = match output.status {
-        REFUSED => Failure::new(format!("the engine refuses {options}; nothing was changed")),
+        REFUSED => Failure::new(format!("the engine refuses option {options}; nothing was changed")),
         ROLLED_BACK => {
-            Failure::new(format!("the engine does not start with {options}; the old options are back in force"))
+            Failure::new(format!("the engine does not start with option {options}; the old options are back in force"))
         }
         _ => Failure::new("the engine's options could not be put in force"),
     };

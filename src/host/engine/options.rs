@@ -110,12 +110,17 @@ impl Merge<'_> {
         self.applied.iter().chain(self.ours).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
-    /// The strongest disruption among the keys that differ.
-    pub(crate) fn disruption(&self) -> Disruption {
+    /// The keys whose value in the file is not as it should be.
+    pub(crate) fn changed(&self) -> BTreeSet<String> {
         let merged = self.merged();
         let names: BTreeSet<_> = merged.keys().chain(self.found.keys()).collect();
-        let differs = names.into_iter().filter(|name| merged.get(*name) != self.found.get(*name));
-        differs.map(|name| disruption(name, !merged.contains_key(name)).0).max().unwrap_or_default()
+        names.into_iter().filter(|name| merged.get(*name) != self.found.get(*name)).cloned().collect()
+    }
+
+    /// The strongest disruption among the keys that change.
+    pub(crate) fn disruption(&self) -> Disruption {
+        let removed = |name: &String| !self.ours.contains_key(name);
+        self.changed().iter().map(|name| disruption(name, removed(name)).0).max().unwrap_or_default()
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) const KIND: Kind = "engine.package";
 const INSTALL: &str = include_str!("install.sh");
 
 /// Downloads included; other package managers may be at work first.
-const LIMIT: Duration = Duration::from_secs(1200);
-const LOCK: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(20);
+const LOCK: Duration = Duration::from_mins(5);
 
 /// No version that begins as wanted is offered.
 const NOT_OFFERED: i32 = 10;

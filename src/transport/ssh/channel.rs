@@ -61,7 +61,7 @@ fn number(signal: &Sig) -> i32 {
         Sig::PIPE => 13,
         Sig::ALRM => 14,
         Sig::TERM => 15,
-        _ => 0,
+        Sig::Custom(_) => 0,
     }
 }
 

@@ -23,7 +23,7 @@ use session::Session;
 const CHANNELS: usize = 8;
 
 /// The longest a connection may take, key exchange on a slow machine included.
-const CONNECT: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_mins(1);
 
 /// What proves who we are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,14 +95,12 @@ impl Ssh {
     /// An open channel. A connection found dead only now is made anew once: nothing has been started on it yet.
     async fn open(&self) -> Result<session::Channel, Error> {
         let session = self.session().await?;
-        match session.channel().await {
-            Ok(channel) => Ok(channel),
-            Err(_) => {
-                self.forget(&session).await;
-                let session = self.session().await?;
-                session.channel().await.map_err(|error| self.lost(error))
-            }
+        if let Ok(channel) = session.channel().await {
+            return Ok(channel);
         }
+        self.forget(&session).await;
+        let session = self.session().await?;
+        session.channel().await.map_err(|error| self.lost(error))
     }
 
     async fn forget(&self, dead: &Arc<Session>) {
