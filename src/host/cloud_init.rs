@@ -1,13 +1,16 @@
-//! What `cloud-init status --format json` says, in any of its versions.
+//! What cloud-init says of its own run, read from the files it keeps: asking its command costs seconds of Python on a
+//! small or emulated machine.
 
 use crate::value::Value;
 
-/// Prints the status, or nothing where there is no cloud-init. Its exit status also tells about recoverable errors and
-/// is of no use.
-pub(crate) const SCRIPT: &str = r"
+/// Prints its files as one JSON object, or nothing where there is no cloud-init or it was told not to run.
+pub(crate) const SCRIPT: &str = r#"
 command -v cloud-init >/dev/null || exit 0
-cloud-init status --format json 2>/dev/null || cloud-init status --long 2>/dev/null || :
-";
+[ ! -e /run/cloud-init/disabled ] || exit 0
+cd /run/cloud-init 2>/dev/null || { echo '{}'; exit 0; }
+part() { [ -s "$1.json" ] && cat "$1.json" || echo null; }
+printf '{"status":%s,"result":%s}\n' "$(part status)" "$(part result)"
+"#;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -20,45 +23,29 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// From what [`SCRIPT`] printed. A file caught in the middle of being written counts as work in progress.
     pub(crate) fn parse(text: &str) -> Self {
         if text.trim().is_empty() {
             return Self::Done(Vec::new());
         }
-        match serde_json::from_str::<Value>(text) {
-            Ok(status) => Self::from_json(&status),
-            Err(_) => Self::from_text(text),
+        let files: Value = serde_json::from_str(text).unwrap_or_default();
+        let (status, result) = (&files["status"]["v1"], &files["result"]["v1"]);
+        if result.is_null() {
+            return Self::Busy(status["stage"].as_str().map_or("not started".to_owned(), |s| format!("stage {s}")));
         }
-    }
-
-    fn from_json(status: &Value) -> Self {
-        let said = |key: &str| status[key].as_str().unwrap_or_default();
-        let state = if said("extended_status").is_empty() { said("status") } else { said("extended_status") };
-        let (errors, warnings) = (errors(status), warnings(status));
-        if state.contains("running") || matches!(state, "not started" | "not run") {
-            return Self::Busy(stage(status));
+        let recovered = |levels: &[&str]| -> Vec<String> {
+            let stages = status.as_object().into_iter().flatten().map(|(_, stage)| &stage["recoverable_errors"]);
+            stages.flat_map(|found| levels.iter().flat_map(|level| texts(&found[*level]))).collect()
+        };
+        let mut errors = texts(&result["errors"]);
+        errors.extend(recovered(&["CRITICAL", "ERROR"]));
+        // Among them a user-data that was not understood and a disk that could not be mounted. Deprecations are left out.
+        let warnings = recovered(&["WARNING"]);
+        if errors.is_empty() {
+            Self::Done(warnings)
+        } else {
+            Self::Failed(errors.into_iter().chain(warnings).collect())
         }
-        if state.starts_with("error") || !errors.is_empty() {
-            let told: Vec<_> = errors.into_iter().chain(warnings).collect();
-            return Self::Failed(if told.is_empty() { vec![said("detail").to_owned()] } else { told });
-        }
-        Self::Done(warnings)
-    }
-
-    /// Versions before 22.4 know no JSON: `status: running`.
-    fn from_text(text: &str) -> Self {
-        let state = text.lines().find_map(|line| line.strip_prefix("status:")).unwrap_or_default().trim();
-        match state {
-            "running" | "not run" | "not started" => Self::Busy("running".to_owned()),
-            "error" => Self::Failed(text.lines().skip_while(|l| !l.starts_with("detail")).map(str::to_owned).collect()),
-            _ => Self::Done(Vec::new()),
-        }
-    }
-}
-
-fn stage(status: &Value) -> String {
-    match status["stage"].as_str() {
-        Some(stage) => format!("stage {stage}"),
-        None => status["detail"].as_str().filter(|d| !d.is_empty()).unwrap_or("not started").to_owned(),
     }
 }
 
@@ -66,53 +53,35 @@ fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn errors(status: &Value) -> Vec<String> {
-    let recovered = &status["recoverable_errors"];
-    [&status["errors"], &recovered["CRITICAL"], &recovered["ERROR"]].into_iter().flat_map(texts).collect()
-}
-
-/// Among them a user-data that was not understood and a disk that could not be mounted. Deprecations are left out.
-fn warnings(status: &Value) -> Vec<String> {
-    texts(&status["recoverable_errors"]["WARNING"])
-}
-
 #[cfg(test)]
 mod tests {
     use super::Status;
 
     #[test]
-    fn nothing_said_and_disabled_are_done() {
+    fn where_there_is_no_cloud_init_nothing_is_waited_for() {
         assert_eq!(Status::parse("\n"), Status::Done(vec![]));
-        assert_eq!(
-            Status::parse(r#"{"status":"disabled","extended_status":"disabled","errors":[]}"#),
-            Status::Done(vec![])
-        );
-    }
-
-    #[test]
-    fn the_short_answer_of_debian_12_is_enough() {
-        assert_eq!(
-            Status::parse(r#"{"datasource":"nocloud","detail":"x","errors":[],"status":"done"}"#),
-            Status::Done(vec![])
-        );
-        assert_eq!(Status::parse(r#"{"errors":[],"status":"not run"}"#), Status::Busy("not started".into()));
-        assert_eq!(Status::parse("status: running\ntime: x\n"), Status::Busy("running".into()));
     }
 
     #[test]
     fn work_in_progress_names_its_stage() {
-        let text = r#"{"status":"running","extended_status":"degraded running","stage":"modules-final","errors":[]}"#;
+        assert_eq!(Status::parse("{}"), Status::Busy("not started".into()));
+        let text = r#"{"status":{"v1":{"stage":"modules-final","init":{"errors":[]}}},"result":null}"#;
         assert_eq!(Status::parse(text), Status::Busy("stage modules-final".into()));
+        assert_eq!(Status::parse(r#"{"status":{"v1":{"sta"#), Status::Busy("not started".into()));
+    }
+
+    #[test]
+    fn the_short_files_of_debian_12_are_enough() {
+        let text = r#"{"status":{"v1":{"stage":null,"init":{"errors":[]}}},"result":{"v1":{"errors":[]}}}"#;
+        assert_eq!(Status::parse(text), Status::Done(vec![]));
     }
 
     #[test]
     fn warnings_and_errors_are_told_and_deprecations_are_not() {
-        let text = r#"{"status":"done","extended_status":"degraded done","errors":[],
-            "recoverable_errors":{"DEPRECATED":["old key"],"WARNING":["Failed to mount /data"]}}"#;
+        let text = r#"{"status":{"v1":{"stage":null,"init":{"recoverable_errors":
+            {"DEPRECATED":["old key"],"WARNING":["Failed to mount /data"]}}}},"result":{"v1":{"errors":[]}}}"#;
         assert_eq!(Status::parse(text), Status::Done(vec!["Failed to mount /data".into()]));
-        let text = r#"{"status":"done","extended_status":"degraded done","recoverable_errors":{"DEPRECATED":["old"]}}"#;
-        assert_eq!(Status::parse(text), Status::Done(vec![]));
-        let text = r#"{"status":"error","errors":["('scripts_user', RuntimeError('x'))"]}"#;
+        let text = r#"{"status":{"v1":{}},"result":{"v1":{"errors":["('scripts_user', RuntimeError('x'))"]}}}"#;
         assert_eq!(Status::parse(text), Status::Failed(vec!["('scripts_user', RuntimeError('x'))".into()]));
     }
 }

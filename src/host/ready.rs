@@ -20,7 +20,8 @@ pub(crate) const KIND: Kind = "host";
 
 /// One look, on hardware; a closed port answers at once, a machine under way does not answer at all.
 const LOOK: Duration = Duration::from_secs(5);
-const LONGEST_LOOK: Duration = Duration::from_secs(15);
+/// The same while there is nothing else to do than wait: a busy machine takes long for a login.
+const LONG_LOOK: Duration = Duration::from_secs(30);
 /// From power-on to SSH, on hardware.
 const BOOT: Duration = Duration::from_mins(3);
 /// For cloud-init from then on: packages may be installed.
@@ -61,9 +62,9 @@ impl Ready {
         }
     }
 
-    async fn look(&self, cx: &Context) -> Result<Look, Failure> {
+    async fn look(&self, cx: &Context, limit: Duration) -> Result<Look, Failure> {
         let script = format!(". /etc/os-release; echo \"$ID $VERSION_ID\"; uname -m\n{}", cloud_init::SCRIPT);
-        let limit = self.reach.patiently(cx, LOOK).min(LONGEST_LOOK);
+        let limit = self.reach.patiently(cx, limit);
         let command = Command::script(&script, [""; 0]).timeout(limit);
         let output = match self.reach.transport(cx)?.run(&command).await {
             Ok(output) => output,
@@ -89,7 +90,7 @@ impl Ready {
         // A user account may appear only while cloud-init runs: being denied is waited out like silence.
         loop {
             let seconds = start.elapsed().as_secs();
-            let (waiting, limit) = match self.look(cx).await? {
+            let (waiting, limit) = match self.look(cx, LONG_LOOK).await? {
                 Look::Ready(attributes) => return Ok(attributes),
                 Look::Broken(errors) => return Err(broken(&errors)),
                 Look::Refused(error @ Error::HostKey { .. }) => return Err(reach::failure(&error)),
@@ -178,7 +179,7 @@ impl Resource for Ready {
         if self.reach.power(cx).is_some_and(|power| power != "running") {
             return not_ready("stopped");
         }
-        match self.look(cx).await {
+        match self.look(cx, LOOK).await {
             Ok(Look::Ready(attributes)) => Observation::Present(attributes),
             Ok(Look::Waiting(Waiting::Silent(why))) => not_ready(why),
             Ok(Look::Waiting(Waiting::CloudInit(stage))) => not_ready(format!("cloud-init is at work ({stage})")),

@@ -153,10 +153,11 @@ fn place(origin: &Origin, at_key: bool, also: Option<&(Origin, &'static str)>) -
     Place { text: Text(Arc::clone(&origin.source)), labels: std::iter::once(here).chain(other).collect() }
 }
 
-/// Without colour and however wide it comes to be, for logs and tests.
+/// At a fixed width, each ending with a line break.
 #[must_use]
-pub fn render(reports: &[Report]) -> String {
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+pub fn draw(reports: &[Report], style: Style) -> String {
+    let theme = if style.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme)
         .with_wrap_lines(false)
         .with_links(false)
         .without_syntax_highlighting();

@@ -76,8 +76,9 @@ impl Project {
 
     #[track_caller]
     pub(crate) fn config(&self) -> Config {
-        self.load()
-            .unwrap_or_else(|error| panic!("{}", self.redacted(&diagnostic::render(&diagnostic::of_error(error)))))
+        self.load().unwrap_or_else(|error| {
+            panic!("{}", self.redacted(&diagnostic::draw(&diagnostic::of_error(error), Style::PLAIN)))
+        })
     }
 
     pub(crate) fn resolve(&self, config: &Config) -> (Option<Desired>, Vec<Note>) {
