@@ -1,1 +1,3 @@
-fn main() {}
+//! Everything that needs no network, no privileges and no virtual machine.
+
+mod qemu;

@@ -16,8 +16,6 @@ use crate::provider::qemu::store::{DISK, INITRD, KERNEL};
 use crate::resource::{Context, Failure};
 use crate::transport::{Command, local};
 
-/// Changes whenever the recipe does, so that images made by an older one are not taken for this one's.
-const RECIPE: &str = "1";
 const ESSENTIAL: &str = include_str!("build/essential.sh");
 const CUSTOMIZE: &str = include_str!("build/customize.sh");
 const LIMIT: Duration = Duration::from_hours(1);
@@ -29,11 +27,23 @@ const PACKAGES: &[&str] = &[
     "iproute2", "openssh-server", "sudo", "ca-certificates",
 ];
 
-/// Two builds with the same key are the same.
+/// Two builds with the same key are declared alike.
 pub(super) fn key(build: &Build, arch: Arch) -> String {
-    let mut hasher = Sha256::new();
+    let mut packages = build.packages.clone();
+    packages.sort_unstable();
+    packages.dedup();
     let mirror = build.mirror.as_deref().unwrap_or_default();
-    for part in [RECIPE, ESSENTIAL, CUSTOMIZE, arch.name(), &build.release, mirror, &packages(build, arch)] {
+    digest(&[arch.name(), &build.release, mirror, &packages.join(",")])
+}
+
+/// Which recipe builds follow. Another one makes new images, and is no reason to replace a machine.
+pub(super) fn recipe() -> String {
+    digest(&[ESSENTIAL, CUSTOMIZE, PACK, &PACKAGES.join(",")])
+}
+
+fn digest(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
