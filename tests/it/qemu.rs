@@ -130,9 +130,7 @@ fn line(resource: &dyn Resource) -> String {
 
 #[test]
 fn what_a_change_disrupts() {
-    let mut world = debian();
-    world.resources.cpus = 4;
-    let expansion = World::new().provider().expand(&world).unwrap();
+    let expansion = World::new().provider().expand(&debian()).unwrap();
     let impact = |id: &str, change: Change, power: &str| {
         let resource = expansion.resources.iter().find(|resource| resource.id().as_str() == id).unwrap();
         resource.impact(&change, &attributes! { "power": power })

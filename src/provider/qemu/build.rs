@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_hours(1);
 const SIZE: u64 = 4 << 30;
 
 const PACKAGES: &[&str] = &[
-    "tiny-initramfs", "systemd-sysv", "dbus", "udev", "kmod", "procps", "e2fsprogs", "cloud-init", "cloud-guest-utils",
+    "tiny-initramfs", "systemd-sysv", "dbus", "systemd-resolved", "udev", "kmod", "procps", "e2fsprogs", "cloud-init", "cloud-guest-utils",
     "iproute2", "openssh-server", "sudo", "ca-certificates",
 ];
 
@@ -52,11 +52,8 @@ fn digest(parts: &[&str]) -> String {
 
 fn packages(build: &Build, arch: Arch) -> String {
     let kernel = format!("linux-image-cloud-{}", arch.debian());
-    // In Debian 12 it is a part of systemd.
-    let resolver = (build.release != "debian-12").then_some("systemd-resolved");
     let mut all: Vec<&str> = PACKAGES.to_vec();
     all.push(&kernel);
-    all.extend(resolver);
     all.extend(build.packages.iter().map(String::as_str));
     all.sort_unstable();
     all.dedup();
@@ -69,7 +66,13 @@ pub(super) async fn build(build: &Build, arch: Arch, target: &Path, cx: &Context
         local::find(program).ok_or_else(|| missing(program))?;
     }
     let yard = Yard::new()?;
-    debootstrap(build, arch, &yard, cx).await?;
+    let made = make(build, arch, &yard, target, cx).await;
+    let cleared = yard.clear().await;
+    made.and(cleared)
+}
+
+async fn make(build: &Build, arch: Arch, yard: &Yard, target: &Path, cx: &Context) -> Result<(), Failure> {
+    debootstrap(build, arch, yard, cx).await?;
     cx.progress.say("making the root file system");
     yard.run(&["sh", "-c", PACK, "sh", yard.text("root").as_str(), yard.text("out").as_str(), &SIZE.to_string()]).await?;
     cx.progress.say("converting the image");
@@ -80,7 +83,7 @@ pub(super) async fn build(build: &Build, arch: Arch, target: &Path, cx: &Context
     for file in [KERNEL, INITRD] {
         fs::copy(yard.path(&format!("out/{file}")), target.join(file)).map_err(problem(target))?;
     }
-    yard.clear().await
+    Ok(())
 }
 
 /// Turns the tree `$1` into a file system of `$3` bytes in `$2`, with kernel and initial RAM disk beside it.
