@@ -36,9 +36,9 @@ pub(super) fn key(build: &Build, arch: Arch) -> String {
     digest(&[arch.name(), &build.release, mirror, &packages.join(",")])
 }
 
-/// Which recipe builds follow. Another one makes new images, and is no reason to replace a machine.
-pub(super) fn recipe() -> String {
-    digest(&[ESSENTIAL, CUSTOMIZE, PACK, &PACKAGES.join(",")])
+/// Which recipe a build follows. Another one makes new images, and is no reason to replace a machine.
+pub(super) fn recipe(build: &Build, arch: Arch) -> String {
+    digest(&[ESSENTIAL, CUSTOMIZE, PACK, &packages(build, arch)])
 }
 
 fn digest(parts: &[&str]) -> String {
@@ -54,6 +54,8 @@ fn packages(build: &Build, arch: Arch) -> String {
     let kernel = format!("linux-image-cloud-{}", arch.debian());
     let mut all: Vec<&str> = PACKAGES.to_vec();
     all.push(&kernel);
+    // Debian 13's usual kernel settings, without which only root may ping.
+    all.extend((build.release != "debian-12").then_some("linux-sysctl-defaults"));
     all.extend(build.packages.iter().map(String::as_str));
     all.sort_unstable();
     all.dedup();

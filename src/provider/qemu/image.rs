@@ -45,7 +45,7 @@ impl Recipe {
             Image::Build(recipe) => format!("{}-{}", recipe.release, short(&build::key(recipe, Arch::HERE))),
         };
         let cached = match image {
-            Image::Build(_) => format!("{name}-{}", short(&build::recipe())),
+            Image::Build(recipe) => format!("{name}-{}", short(&build::recipe(recipe, Arch::HERE))),
             _ => name.clone(),
         };
         Ok(Self { name, cached, image: image.clone() })
