@@ -1,27 +1,3 @@
-//! The tests, in reading order: from words to whole runs. One binary.
+//! Everything that needs no network, no privileges and no virtual machine.
 
-#![allow(unreachable_pub, reason = "what tests share is public to tests")]
-
-mod support;
-
-mod config;
-mod desired;
-mod errors;
-mod example;
-mod schema;
-
-mod graph;
-mod plan;
-mod properties;
-mod queue;
-mod store;
-
-mod bundle;
-mod host;
-mod keyring;
-mod ssh;
-
-mod converge;
-mod live;
-
-mod tidy;
+mod qemu;

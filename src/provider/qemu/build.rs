@@ -16,8 +16,6 @@ use crate::provider::qemu::store::{DISK, INITRD, KERNEL};
 use crate::resource::{Context, Failure};
 use crate::transport::{Command, local};
 
-/// Changes whenever the recipe does, so that images made by an older one are not taken for this one's.
-const RECIPE: &str = "1";
 const ESSENTIAL: &str = include_str!("build/essential.sh");
 const CUSTOMIZE: &str = include_str!("build/customize.sh");
 const LIMIT: Duration = Duration::from_hours(1);
@@ -25,26 +23,27 @@ const LIMIT: Duration = Duration::from_hours(1);
 const SIZE: u64 = 4 << 30;
 
 const PACKAGES: &[&str] = &[
-    "tiny-initramfs",
-    "systemd-sysv",
-    "dbus",
-    "udev",
-    "kmod",
-    "procps",
-    "e2fsprogs",
-    "cloud-init",
-    "cloud-guest-utils",
-    "iproute2",
-    "openssh-server",
-    "sudo",
-    "ca-certificates",
+    "tiny-initramfs", "systemd-sysv", "dbus", "systemd-resolved", "udev", "kmod", "procps", "e2fsprogs", "cloud-init", "cloud-guest-utils",
+    "iproute2", "openssh-server", "sudo", "ca-certificates",
 ];
 
-/// Two builds with the same key are the same.
+/// Two builds with the same key are declared alike.
 pub(super) fn key(build: &Build, arch: Arch) -> String {
-    let mut hasher = Sha256::new();
+    let mut packages = build.packages.clone();
+    packages.sort_unstable();
+    packages.dedup();
     let mirror = build.mirror.as_deref().unwrap_or_default();
-    for part in [RECIPE, ESSENTIAL, CUSTOMIZE, arch.name(), &build.release, mirror, &packages(build, arch)] {
+    digest(&[arch.name(), &build.release, mirror, &packages.join(",")])
+}
+
+/// Which recipe a build follows. Another one makes new images, and is no reason to replace a machine.
+pub(super) fn recipe(build: &Build, arch: Arch) -> String {
+    digest(&[ESSENTIAL, CUSTOMIZE, PACK, &packages(build, arch)])
+}
+
+fn digest(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
@@ -53,11 +52,10 @@ pub(super) fn key(build: &Build, arch: Arch) -> String {
 
 fn packages(build: &Build, arch: Arch) -> String {
     let kernel = format!("linux-image-cloud-{}", arch.debian());
-    // In Debian 12 it is a part of systemd.
-    let resolver = (build.release != "debian-12").then_some("systemd-resolved");
     let mut all: Vec<&str> = PACKAGES.to_vec();
     all.push(&kernel);
-    all.extend(resolver);
+    // Debian 13's usual kernel settings, without which only root may ping.
+    all.extend((build.release != "debian-12").then_some("linux-sysctl-defaults"));
     all.extend(build.packages.iter().map(String::as_str));
     all.sort_unstable();
     all.dedup();
@@ -70,7 +68,13 @@ pub(super) async fn build(build: &Build, arch: Arch, target: &Path, cx: &Context
         local::find(program).ok_or_else(|| missing(program))?;
     }
     let yard = Yard::new()?;
-    debootstrap(build, arch, &yard, cx).await?;
+    let made = make(build, arch, &yard, target, cx).await;
+    let cleared = yard.clear().await;
+    made.and(cleared)
+}
+
+async fn make(build: &Build, arch: Arch, yard: &Yard, target: &Path, cx: &Context) -> Result<(), Failure> {
+    debootstrap(build, arch, yard, cx).await?;
     cx.progress.say("making the root file system");
     yard.run(&["sh", "-c", PACK, "sh", yard.text("root").as_str(), yard.text("out").as_str(), &SIZE.to_string()])
         .await?;
@@ -82,7 +86,7 @@ pub(super) async fn build(build: &Build, arch: Arch, target: &Path, cx: &Context
     for file in [KERNEL, INITRD] {
         fs::copy(yard.path(&format!("out/{file}")), target.join(file)).map_err(problem(target))?;
     }
-    yard.clear().await
+    Ok(())
 }
 
 /// Turns the tree `$1` into a file system of `$3` bytes in `$2`, with kernel and initial RAM disk beside it.

@@ -159,7 +159,36 @@ mod tests {
 
     #[test]
     fn a_machine_as_arguments() {
-        insta::assert_snapshot!(line(Accelerator::Tcg, true), @"");
+        insta::assert_snapshot!(line(Accelerator::Tcg, true), @r"
+        -name guest=web,process=machine-web
+        -nodefaults
+        -no-user-config
+        -display none
+        -machine q35
+        -accel tcg,thread=multi
+        -cpu max
+        -smp 2
+        -m 1048576k
+        -drive if=none,id=disk-root,file=/d,,ata/root.qcow2,format=qcow2,discard=unmap
+        -device virtio-blk-pci,drive=disk-root,serial=root
+        -drive if=none,id=disk-data,file=/d,,ata/data.qcow2,format=qcow2,discard=unmap
+        -device virtio-blk-pci,drive=disk-data,serial=data
+        -drive if=none,id=seed,file=/d,,ata/seed.img,format=raw,readonly=on
+        -device virtio-blk-pci,drive=seed,serial=machine-seed
+        -device virtio-rng-pci
+        -netdev user,id=user,hostfwd=tcp:127.0.0.1:2222-:22
+        -device virtio-net-pci,netdev=user,mac=52:54:00:00:00:00,romfile=
+        -netdev dgram,id=segment,local.type=unix,local.path=/run/a.port,remote.type=unix,remote.path=/run/switch.sock
+        -device virtio-net-pci,netdev=segment,mac=52:54:00:00:00:01,romfile=
+        -kernel /d,ata/vmlinuz
+        -initrd /d,ata/initrd.img
+        -append root=/dev/vda rootfstype=ext4 rw console=ttyS0 quiet systemd.show_status=false mitigations=off
+        -chardev file,id=console,path=/d,,ata/console.log,append=on
+        -serial chardev:console
+        -qmp unix:/run/qmp.sock,server=on,wait=off
+        -pidfile /d,ata/vm.pid
+        -daemonize
+        ");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::id::ResourceId;
 use crate::provider::qemu::binary::tool;
 use crate::provider::qemu::folder::{Folder, problem, remove_file};
 use crate::provider::qemu::image::Recipe;
-use crate::provider::qemu::power::monitor_of;
+use crate::provider::qemu::power::{Applied, monitor_of};
 use crate::provider::qemu::store::{self, BASE};
 use crate::provider::qemu::{DISK, Setup, qcow2};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
@@ -101,7 +101,8 @@ impl Disk {
     }
 
     async fn grow(&self, size: u64) -> Result<(), Failure> {
-        if let Some(mut monitor) = monitor_of(&self.folder).await? {
+        let attached = Applied::read(&self.folder)?.is_some_and(|applied| applied.disks.contains(&self.name));
+        if attached && let Some(mut monitor) = monitor_of(&self.folder).await? {
             let arguments = json!({ "device": format!("disk-{}", self.name), "size": size });
             return monitor.execute("block_resize", arguments).await.map(drop);
         }

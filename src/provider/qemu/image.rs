@@ -27,6 +27,8 @@ const CONVERT: Duration = Duration::from_mins(30);
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
     pub(super) name: String,
+    /// What it is called in the cache.
+    cached: String,
     image: Image,
 }
 
@@ -42,7 +44,11 @@ impl Recipe {
             Image::Url { digest: Digest::Sha256(hex) | Digest::Sha512(hex), .. } => format!("url-{}", short(hex)),
             Image::Build(recipe) => format!("{}-{}", recipe.release, short(&build::key(recipe, Arch::HERE))),
         };
-        Ok(Self { name, image: image.clone() })
+        let cached = match image {
+            Image::Build(recipe) => format!("{name}-{}", short(&build::recipe(recipe, Arch::HERE))),
+            _ => name.clone(),
+        };
+        Ok(Self { name, cached, image: image.clone() })
     }
 
     pub(super) fn id(&self) -> ResourceId {
@@ -60,12 +66,12 @@ impl Recipe {
 
     /// The image from the cache, made or downloaded if need be.
     pub(super) async fn obtain(&self, setup: &Setup, cx: &Context) -> Result<Stored, Failure> {
-        if let Some(stored) = store::find(setup, &self.name)? {
+        if let Some(stored) = store::find(setup, &self.name, &self.cached)? {
             return Ok(stored);
         }
-        let workshop = Workshop::enter(setup, &self.name, cx).await?;
+        let workshop = Workshop::enter(setup, &self.cached, cx).await?;
         // Another process may have made it while we waited.
-        if let Some(stored) = store::find(setup, &self.name)? {
+        if let Some(stored) = store::find(setup, &self.name, &self.cached)? {
             return Ok(stored);
         }
         let digest = match &self.image {
@@ -192,7 +198,7 @@ impl Resource for ImageResource {
     }
 
     async fn read(&self, _cx: &Context) -> Observation {
-        match store::find(&self.setup, &self.recipe.name) {
+        match store::find(&self.setup, &self.recipe.name, &self.recipe.cached) {
             Ok(Some(stored)) => Observation::Present(self.observed(&stored)),
             Ok(None) => Observation::Absent,
             Err(failure) => Observation::Unreadable(failure.message),

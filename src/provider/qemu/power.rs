@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,9 @@ use crate::provider::qemu::command_line::{CONSOLE, PID, Spec, arguments};
 use crate::provider::qemu::folder::{Folder, remove_file};
 use crate::provider::qemu::monitor::{Monitor, protocol};
 use crate::provider::qemu::network_config::hardware_addresses;
-use crate::provider::qemu::{Setup, process, segment, store};
-use crate::resource::{Context, Failure};
+use crate::provider::qemu::segment::{self, Segment};
+use crate::provider::qemu::{Setup, process, store};
+use crate::resource::{Context, Failure, Resource};
 use crate::value::json;
 
 const RECORD: &str = "vm.json";
@@ -41,6 +43,9 @@ pub(super) struct Applied {
     /// Here, leading to the machine's SSH; 0 before the first start.
     pub(super) ssh: u16,
     pub(super) accelerator: Option<Accelerator>,
+    /// The accelerator passed its test and failed on this machine.
+    #[serde(default)]
+    pub(super) emulate: bool,
 }
 
 impl Applied {
@@ -101,10 +106,10 @@ pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied,
         return Ok(());
     }
     let binary = Binary::find(&setup.settings).await?;
-    // One that failed on this machine before is not tried on it again.
-    if setup.settings.accelerator.is_some() || applied.accelerator != Some(Accelerator::Tcg) {
-        applied.accelerator = Some(accelerator::choose(setup, &binary, cx).await?);
-    }
+    applied.accelerator = match (setup.settings.accelerator, applied.emulate) {
+        (None, true) => Some(Accelerator::Tcg),
+        _ => Some(accelerator::choose(setup, &binary, cx).await?),
+    };
     for forward in applied.forwards() {
         check_free(folder.machine(), &forward)?;
     }
@@ -117,7 +122,7 @@ pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied,
     {
         cx.progress.say("starting again, emulated: the accelerator cannot run this machine");
         kill(setup, folder).await?;
-        applied.accelerator = Some(Accelerator::Tcg);
+        (applied.accelerator, applied.emulate) = (Some(Accelerator::Tcg), true);
         applied.write(folder)?;
         launch(setup, folder, applied, &binary, cx).await?;
     }
@@ -233,7 +238,7 @@ pub(super) async fn forget(setup: &Setup, folder: &Folder) -> Result<(), Failure
 }
 
 /// Outside a plan, for a machine that exists.
-pub(super) async fn power(setup: &Setup, machine: &str, power: Power, cx: &Context) -> Result<(), Failure> {
+pub(super) async fn power(setup: &Arc<Setup>, machine: &str, power: Power, cx: &Context) -> Result<(), Failure> {
     let folder = setup.folder(machine);
     let Some(mut applied) = Applied::read(&folder)? else {
         return Err(Failure::new(format!("{machine} does not exist")).hint("`machine up` creates it"));
@@ -244,5 +249,7 @@ pub(super) async fn power(setup: &Setup, machine: &str, power: Power, cx: &Conte
         Power::Kill => return kill(setup, &folder).await,
         Power::Restart => stop(setup, &folder, applied.patience(), cx).await?,
     }
+    // After a restart of this computer the switch is gone as well.
+    Segment::new(setup).create(cx).await?;
     start(setup, &folder, &mut applied, cx).await
 }

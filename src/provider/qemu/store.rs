@@ -69,9 +69,9 @@ pub(super) fn unlink_from(machine: &Folder) -> Result<(), Failure> {
     [META, BASE, KERNEL, INITRD].iter().try_for_each(|file| machine.remove(file))
 }
 
-/// Looks in the cache, then in the folders of this provider's machines.
-pub(super) fn find(setup: &Setup, name: &str) -> Result<Option<Stored>, Failure> {
-    let cached = cache(setup).join(name);
+/// Looks in the cache for `cached`, then in the folders of this provider's machines for any image of that name.
+pub(super) fn find(setup: &Setup, name: &str, cached: &str) -> Result<Option<Stored>, Failure> {
+    let cached = cache(setup).join(cached);
     if let Some(stored) = open(cached, DISK, name)? {
         return Ok(Some(stored));
     }

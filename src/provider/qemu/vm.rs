@@ -42,6 +42,7 @@ impl Vm {
             address: machine.address,
             ssh: 0,
             accelerator: None,
+            emulate: false,
         };
         let mut desired = settled(&plan);
         desired.insert(output::POWER.into(), json!("running"));
@@ -73,8 +74,8 @@ impl Vm {
     /// What is wanted, with what earlier starts chose.
     fn target(&self, applied: Option<&Applied>) -> Result<Applied, Failure> {
         let plan = self.plan.clone().ok_or_else(|| Failure::new("nothing says what it should be"))?;
-        let (ssh, accelerator) = applied.map_or((0, None), |applied| (applied.ssh, applied.accelerator));
-        Ok(Applied { ssh, accelerator, ..plan })
+        let Some(&Applied { ssh, accelerator, emulate, .. }) = applied else { return Ok(plan) };
+        Ok(Applied { ssh, accelerator, emulate, ..plan })
     }
 }
 
