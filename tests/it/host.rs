@@ -58,7 +58,7 @@ fn said(status: i32, stdout: &str) -> Answer {
 }
 
 const FACTS: &str = "Looks at everything";
-const READY: &str = "cloud-init status";
+const READY: &str = "cloud-init >/dev/null";
 const APPLY: &str = "Puts a daemon.json in force";
 const INSTALL: &str = "Installs packages";
 const DOWN: &str = "Takes a project down";
@@ -206,7 +206,7 @@ async fn cloud_init_at_work_is_waited_for() {
     let world = World::with(None, json!({}));
     world
         .script
-        .answer(READY, said(0, "debian 13\nx86_64\n{\"status\":\"running\",\"stage\":\"init\",\"errors\":[]}\n"));
+        .answer(READY, said(0, "debian 13\nx86_64\n{\"status\":{\"v1\":{\"stage\":\"init\"}},\"result\":null}\n"));
     assert_eq!(world.present("host").await["why"], "cloud-init is at work (stage init)");
     world.cx.cancel.cancel();
     let failure = world.get("host").create(&world.cx).await.unwrap_err();

@@ -23,8 +23,20 @@ const LIMIT: Duration = Duration::from_hours(1);
 const SIZE: u64 = 4 << 30;
 
 const PACKAGES: &[&str] = &[
-    "tiny-initramfs", "systemd-sysv", "dbus", "systemd-resolved", "udev", "kmod", "procps", "e2fsprogs", "cloud-init", "cloud-guest-utils",
-    "iproute2", "openssh-server", "sudo", "ca-certificates",
+    "tiny-initramfs",
+    "systemd-sysv",
+    "dbus",
+    "systemd-resolved",
+    "udev",
+    "kmod",
+    "procps",
+    "e2fsprogs",
+    "cloud-init",
+    "cloud-guest-utils",
+    "iproute2",
+    "openssh-server",
+    "sudo",
+    "ca-certificates",
 ];
 
 /// Two builds with the same key are declared alike.
