@@ -25,7 +25,7 @@ const END: &str = "# machine: end";
 const SCRIPT: &str = r#"
 export LC_ALL=C
 status=0
-for file in /etc/hosts /etc/cloud/templates/hosts.*.tmpl; do
+for file in /etc/hosts /etc/cloud/templates/hosts.debian.tmpl; do
     [ -f "$file" ] || continue
     new=$file.machine-new
     {

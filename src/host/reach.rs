@@ -89,7 +89,8 @@ impl Reach {
         Ok((self.hosts.dial)(endpoint))
     }
 
-    /// Runs a command there, in the time given on hardware; output lines become progress.
+    /// Runs a command there, in the time given on hardware; output lines become progress. A request to stop does not
+    /// cut it: what has begun is finished.
     pub(crate) async fn run(&self, cx: &Context, command: Command) -> Result<Output, Failure> {
         self.run_telling(cx, command, &mut |line| cx.progress.say(line.trim())).await
     }
@@ -102,10 +103,7 @@ impl Reach {
         let transport = self.transport(cx)?;
         let limit = self.patiently(cx, command.timeout);
         let command = command.timeout(limit);
-        tokio::select! {
-            output = transport.stream(&command, line) => output.map_err(|error| failure(&error)),
-            () = cx.cancel.cancelled() => Err(stopped()),
-        }
+        transport.stream(&command, line).await.map_err(|error| failure(&error))
     }
 
     /// What the machine is like, asked once until [`Reach::forget`].
@@ -141,7 +139,7 @@ pub(crate) fn failure(error: &Error) -> Failure {
         }
         Error::Denied { .. } => failure.hint("set `ssh.identity` or `ssh.agent`, or put the project's key back"),
         Error::Unreachable { .. } | Error::Lost { .. } => failure.retry(None),
-        Error::Timeout { .. } => failure,
+        Error::Timeout { .. } | Error::Write { .. } => failure,
     }
 }
 

@@ -75,6 +75,8 @@ pub enum Error {
     Denied { address: String, user: String },
     #[error("`{command}` had not ended after {} s", after.as_secs())]
     Timeout { command: String, after: Duration },
+    #[error("{path} cannot be written on {address}: {why}")]
+    Write { address: String, path: String, why: String },
     #[error("connection to {address} lost: {why}")]
     Lost { address: String, why: String },
 }

@@ -12,6 +12,7 @@ use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::resource::{Context, Disruption, Impact, Observation, Outputs, Progress, Resource, diff};
 use libmachine::transport::{Command, Error, Lines, Output, Transport};
 use libmachine::value::{Path, Value, json};
+use tokio_util::sync::CancellationToken;
 
 type Answer = Result<Output, Error>;
 
@@ -23,8 +24,12 @@ struct Script {
 }
 
 impl Script {
-    fn answer(&self, to: &'static str, with: Answer) {
-        self.answers.lock().unwrap().insert(0, (to, with));
+    fn answer(&self, to: &'static str, with: Output) {
+        self.answers.lock().unwrap().insert(0, (to, Ok(with)));
+    }
+
+    fn refuse(&self, to: &'static str, with: Error) {
+        self.answers.lock().unwrap().insert(0, (to, Err(with)));
     }
 
     fn asked_for(&self, part: &str) -> Vec<String> {
@@ -39,12 +44,12 @@ impl Transport for Script {
         let answer =
             self.answers.lock().unwrap().iter().find(|(part, _)| text.contains(part)).map(|(_, with)| with.clone());
         self.asked.lock().unwrap().push(text);
-        answer.unwrap_or_else(|| said(1, "nobody told me"))
+        answer.unwrap_or_else(|| Ok(said(1, "nobody told me")))
     }
 
     async fn stream(&self, command: &Command, line: &mut Lines<'_>) -> Answer {
         let output = self.run(command).await?;
-        output.stdout.lines().for_each(|text| line(text));
+        output.stdout.lines().for_each(&mut *line);
         Ok(output)
     }
 
@@ -53,8 +58,8 @@ impl Transport for Script {
     }
 }
 
-fn said(status: i32, stdout: &str) -> Answer {
-    Ok(Output { status, stdout: stdout.to_owned(), stderr: String::new() })
+fn said(status: i32, stdout: &str) -> Output {
+    Output { status, stdout: stdout.to_owned(), stderr: String::new() }
 }
 
 const FACTS: &str = "Looks at everything";
@@ -68,7 +73,7 @@ fn name(text: &str) -> Name {
 }
 
 /// A Debian 13 machine with an engine, one hand-made option and one option of ours.
-fn facts(more: &str) -> Answer {
+fn facts(more: &str) -> Output {
     let text = [
         "\n\x1eos\nID=debian\nVERSION_ID=\"13\"\n",
         "\n\x1ehosts\n127.0.0.1 localhost\n",
@@ -90,7 +95,7 @@ struct World {
 }
 
 impl World {
-    fn with(version: Option<&str>, options: Value) -> Self {
+    fn with(version: Option<&str>, options: &Value) -> Self {
         let script = Arc::new(Script::default());
         script.answer(FACTS, facts(""));
         script.answer(READY, said(0, "debian 13\nx86_64\n"));
@@ -102,13 +107,13 @@ impl World {
         let vm = ResourceId::new("qemu.vm", "web");
         let peers =
             BTreeMap::from([(name("web"), "10.1.0.2".parse().unwrap()), (name("db"), "10.1.0.3".parse().unwrap())]);
-        let (resources, notes) = expand(&machine(version, &options), &vm, &[], &peers, &hosts);
+        let (resources, notes) = expand(&machine(version, options), &vm, &[], &peers, &hosts);
         assert_eq!(notes, []);
         let cx = Context {
             owner: Owner { project: name("shop"), id: None },
             outputs: Outputs::default(),
             progress: Progress::silent(),
-            cancel: Default::default(),
+            cancel: CancellationToken::default(),
             token: "t".into(),
         };
         let up = attributes! { "power": "running", "ssh": "127.0.0.1:1", "host-key": "ssh-ed25519 AAAA" };
@@ -173,7 +178,7 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
 
 #[test]
 fn a_machine_has_a_host_names_filesystems_and_an_engine() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     let ids: Vec<_> = world.resources.iter().map(|resource| resource.id().to_string()).collect();
     assert_eq!(
         ids,
@@ -183,7 +188,7 @@ fn a_machine_has_a_host_names_filesystems_and_an_engine() {
 
 #[tokio::test]
 async fn below_a_stopped_machine_nothing_is_asked_and_nothing_is_absent() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     world.cx.outputs.set(ResourceId::new("qemu.vm", "web"), attributes! { "power": "stopped" });
     assert_eq!(world.read("engine.package").await, Observation::Unreadable("web is stopped".into()));
     assert_eq!(world.present("host").await, attributes! { "ready": false, "why": "stopped" });
@@ -192,9 +197,9 @@ async fn below_a_stopped_machine_nothing_is_asked_and_nothing_is_absent() {
 
 #[tokio::test]
 async fn a_machine_that_does_not_answer_yet_is_there_and_not_ready() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     let silence = Error::Unreachable { address: "127.0.0.1:1".into(), why: "no answer within 5 s".into() };
-    world.script.answer(READY, Err(silence));
+    world.script.refuse(READY, silence);
     let seen = world.present("host").await;
     assert_eq!(seen["why"], "127.0.0.1:1 does not answer: no answer within 5 s");
     assert_eq!(world.read("host.names").await, Observation::Unreadable("web does not answer yet".into()));
@@ -203,7 +208,7 @@ async fn a_machine_that_does_not_answer_yet_is_there_and_not_ready() {
 
 #[tokio::test]
 async fn cloud_init_at_work_is_waited_for() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     world
         .script
         .answer(READY, said(0, "debian 13\nx86_64\n{\"status\":{\"v1\":{\"stage\":\"init\"}},\"result\":null}\n"));
@@ -215,16 +220,16 @@ async fn cloud_init_at_work_is_waited_for() {
 
 #[tokio::test]
 async fn a_stranger_at_the_address_is_not_talked_to() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     let stranger = Error::HostKey { address: "127.0.0.1:1".into(), got: "SHA256:x".into() };
-    world.script.answer(READY, Err(stranger));
+    world.script.refuse(READY, stranger);
     assert!(matches!(world.read("host").await, Observation::Unreadable(why) if why.contains("another host key")));
     assert!(world.get("host").create(&world.cx).await.unwrap_err().message.contains("another host key"));
 }
 
 #[tokio::test]
 async fn a_machine_is_looked_at_once_per_run() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     world.present("host").await;
     for kind in ["host.names", "host.filesystem", "engine.package", "engine.daemon"] {
         world.get(kind).read(&world.cx).await;
@@ -237,7 +242,7 @@ async fn a_machine_is_looked_at_once_per_run() {
 
 #[tokio::test]
 async fn names_without_their_template_do_not_last() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     assert_eq!(world.read("host.names").await, Observation::Absent);
     let block = "# machine: names of this project's machines\n10.1.0.3 db\n10.1.0.2 web\n# machine: end\n";
     world.script.answer(FACTS, said(0, &format!("\n\x1ehosts\n{block}\n\x1ehosts-template\n## template\n\n\x1eend\n")));
@@ -248,17 +253,17 @@ async fn names_without_their_template_do_not_last() {
 
 #[tokio::test]
 async fn a_pinned_version_is_met_by_its_beginning() {
-    assert_eq!(World::with(Some("26.1"), json!({})).changes("engine.package").await, []);
-    let newer = World::with(Some("28"), json!({})).changes("engine.package").await;
+    assert_eq!(World::with(Some("26.1"), &json!({})).changes("engine.package").await, []);
+    let newer = World::with(Some("28"), &json!({})).changes("engine.package").await;
     let text = "restarts the engine, 3 containers restart".to_owned();
     assert_eq!(newer, [("version".to_owned(), Impact::InPlace(Disruption::Restart, Some(text)))]);
-    let older = World::with(Some("20.10"), json!({})).changes("engine.package").await;
+    let older = World::with(Some("20.10"), &json!({})).changes("engine.package").await;
     assert!(matches!(&older[0].1, Impact::Refused(why) if why.contains("downgrade")));
 }
 
 #[tokio::test]
 async fn a_version_nobody_offers_is_told_with_those_that_are() {
-    let world = World::with(Some("28"), json!({}));
+    let world = World::with(Some("28"), &json!({}));
     world.present("engine.package").await;
     world.script.answer(INSTALL, said(10, "refreshing the package lists\noffered: 26.1.5+dfsg1-9\n"));
     let failure = world.get("engine.package").update(&world.cx, &[]).await.unwrap_err();
@@ -272,7 +277,7 @@ async fn a_version_nobody_offers_is_told_with_those_that_are() {
 
 #[tokio::test]
 async fn an_unknown_distribution_is_told_what_is_known() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     world.script.answer(FACTS, said(0, "\n\x1eos\nID=alpine\nVERSION_ID=3.22\n\n\x1eend\n"));
     assert_eq!(world.read("engine.package").await, Observation::Absent);
     let failure = world.get("engine.package").create(&world.cx).await.unwrap_err();
@@ -282,7 +287,7 @@ async fn an_unknown_distribution_is_told_what_is_known() {
 
 #[tokio::test]
 async fn an_option_that_left_the_machinefile_is_taken_back() {
-    let world = World::with(None, json!({ "dns": ["9.9.9.9"] }));
+    let world = World::with(None, &json!({ "dns": ["9.9.9.9"] }));
     let restart = || Impact::InPlace(Disruption::Restart, Some("restarts the engine, 3 containers restart".to_owned()));
     let expected = [("options.dns".to_owned(), restart()), ("options.labels".to_owned(), restart())];
     assert_eq!(world.changes("engine.daemon").await, expected);
@@ -290,7 +295,7 @@ async fn an_option_that_left_the_machinefile_is_taken_back() {
 
 #[tokio::test]
 async fn options_are_put_in_force_together_with_those_made_by_hand() {
-    let world = World::with(None, json!({ "labels": ["a=b"], "max-concurrent-downloads": 5 }));
+    let world = World::with(None, &json!({ "labels": ["a=b"], "max-concurrent-downloads": 5 }));
     let reload = Impact::InPlace(Disruption::Reload, Some("reloads the engine".to_owned()));
     assert_eq!(world.changes("engine.daemon").await, [("options.max-concurrent-downloads".to_owned(), reload)]);
     world.script.answer(APPLY, said(0, ""));
@@ -304,7 +309,7 @@ async fn options_are_put_in_force_together_with_those_made_by_hand() {
 
 #[tokio::test]
 async fn a_refused_option_is_named() {
-    let world = World::with(None, json!({ "labels": ["a=b"], "dnss": ["9.9.9.9"] }));
+    let world = World::with(None, &json!({ "labels": ["a=b"], "dnss": ["9.9.9.9"] }));
     world.present("engine.daemon").await;
     world.script.answer(
         APPLY,
@@ -317,7 +322,7 @@ async fn a_refused_option_is_named() {
 
 #[tokio::test]
 async fn a_daemon_json_that_is_not_json_is_not_overwritten() {
-    let world = World::with(None, json!({ "dns": ["9.9.9.9"] }));
+    let world = World::with(None, &json!({ "dns": ["9.9.9.9"] }));
     world.script.answer(FACTS, said(0, "\n\x1edaemon.json\n{ nearly\n\n\x1eend\n"));
     assert!(matches!(world.read("engine.daemon").await, Observation::Unreadable(why) if why.contains("is not JSON")));
     assert!(world.get("engine.daemon").update(&world.cx, &[]).await.is_err());
@@ -326,7 +331,7 @@ async fn a_daemon_json_that_is_not_json_is_not_overwritten() {
 
 #[tokio::test]
 async fn a_compose_project_that_left_the_machinefile_is_found_and_taken_down() {
-    let world = World::with(None, json!({}));
+    let world = World::with(None, &json!({}));
     world.script.answer(
         FACTS,
         facts(concat!(

@@ -7,6 +7,7 @@ use libmachine::dirs::Dirs;
 use libmachine::id::{Name, Owner};
 use libmachine::keyring::{self, Key};
 use libmachine::resource::{Context, Observation, Outputs, Progress, Resource, diff};
+use tokio_util::sync::CancellationToken;
 
 fn owner() -> Owner {
     Owner { project: Name::new("shop").unwrap(), id: Some(Name::new("k3v9qx").unwrap()) }
@@ -17,7 +18,7 @@ fn context() -> Context {
         owner: owner(),
         outputs: Outputs::default(),
         progress: Progress::silent(),
-        cancel: Default::default(),
+        cancel: CancellationToken::default(),
         token: "t".into(),
     }
 }
@@ -46,8 +47,8 @@ async fn a_key_is_made_once_and_only_its_owner_may_read_it() {
     assert_eq!(key.create(&context()).await.unwrap(), made, "a second create keeps the key");
     assert_eq!(key.read(&context()).await, Observation::Present(made));
 
-    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    let rights = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((rights(&path), rights(path.parent().unwrap())), (0o600, 0o700));
     assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1, "nothing is left beside it");
 }
 

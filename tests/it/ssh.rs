@@ -168,6 +168,17 @@ async fn a_dead_connection_is_made_anew_and_a_started_command_is_not_run_again()
 }
 
 #[tokio::test]
+async fn commands_nobody_waits_for_do_not_use_up_the_connection() {
+    let server = Server::start().await;
+    let ssh = Connections::default().get(server.endpoint.clone());
+    for _ in 0..12 {
+        let late = ssh.run(&Command::new(["sleep", "2"]).timeout(Duration::from_millis(50))).await;
+        assert!(matches!(late, Err(Error::Timeout { .. } | Error::Unreachable { .. })), "{late:?}");
+    }
+    assert_eq!(ssh.run(&sh("echo fine")).await.unwrap().stdout, "fine\n");
+}
+
+#[tokio::test]
 async fn another_host_key_ends_the_connection_before_we_log_in() {
     let server = Server::start().await;
     let other = key().public_key().to_openssh().unwrap();

@@ -14,15 +14,35 @@ pub(super) async fn exchange(
     line: &mut Lines<'_>,
 ) -> Result<Output, String> {
     let (mut from, to) = channel.split();
-    to.exec(true, command).await.map_err(|error| error.to_string())?;
+    let to = Open { channel: Some(to) };
+    to.half().exec(true, command).await.map_err(|error| error.to_string())?;
     let feeding = async {
         // A command may end without having read all of its input; what it left behind tells how it went.
-        let _ = feed(&to, stdin).await;
+        let _ = feed(to.half(), stdin).await;
         std::future::pending::<Output>().await
     };
     tokio::select! {
         output = drain(&mut from, line) => output,
         _ = feeding => unreachable!("feeding never ends by itself"),
+    }
+}
+
+/// Closes the channel also when nobody waits for its command any more: a connection has only so many.
+struct Open {
+    channel: Option<ChannelWriteHalf<client::Msg>>,
+}
+
+impl Open {
+    fn half(&self) -> &ChannelWriteHalf<client::Msg> {
+        self.channel.as_ref().expect("only dropping takes it")
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let (Some(channel), Ok(runtime)) = (self.channel.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { channel.close().await });
+        }
     }
 }
 

@@ -147,7 +147,11 @@ impl Transport for Ssh {
             upload::stage(channel, content).await.map_err(|why| self.lost(why))?
         };
         let output = self.run(&upload::settle(&staged, path, mode)).await?;
-        if output.success() { Ok(()) } else { Err(self.lost(format!("writing {path}: {}", output.stderr.trim()))) }
+        if output.success() {
+            return Ok(());
+        }
+        let (address, why) = (self.endpoint.address.clone(), output.stderr.trim().to_owned());
+        Err(Error::Write { address, path: path.to_owned(), why })
     }
 }
 
