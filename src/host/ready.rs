@@ -87,6 +87,7 @@ impl Ready {
         let start = Instant::now();
         let boot = start + self.reach.patiently(cx, BOOT);
         let settle = boot + self.reach.patiently(cx, SETTLE);
+        cx.progress.say("waiting for SSH");
         // A user account may appear only while cloud-init runs: being denied is waited out like silence.
         loop {
             let seconds = start.elapsed().as_secs();

@@ -1,3 +1,28 @@
-//! Everything that needs no network, no privileges and no virtual machine.
+//! The tests, in reading order: from words to whole runs. One binary.
 
+#![allow(unreachable_pub, reason = "what tests share is public to tests")]
+
+mod support;
+
+mod config;
+mod desired;
+mod errors;
+mod example;
+mod schema;
+
+mod graph;
+mod plan;
+mod properties;
+mod queue;
+mod store;
+
+mod bundle;
+mod host;
+mod keyring;
 mod qemu;
+mod ssh;
+
+mod converge;
+mod live;
+
+mod tidy;
