@@ -130,10 +130,7 @@ fn spawn(command: &Command) -> Result<Group, Error> {
     Ok(Group { child, id, finished: false })
 }
 
-async fn within(
-    command: &Command,
-    work: impl Future<Output = Result<Output, Error>>,
-) -> Result<Output, Error> {
+async fn within(command: &Command, work: impl Future<Output = Result<Output, Error>>) -> Result<Output, Error> {
     match tokio::time::timeout(command.timeout, work).await {
         Ok(result) => result,
         Err(_) => Err(Error::Timeout { command: command.argv[0].clone(), after: command.timeout }),

@@ -36,8 +36,13 @@ impl World {
     fn new() -> Self {
         let home = TempDir::new().unwrap();
         let dir = |name: &str| home.path().join(name);
-        let dirs =
-            Dirs { config: dir("config"), state: dir("state"), data: dir("data"), cache: dir("cache"), runtime: dir("run") };
+        let dirs = Dirs {
+            config: dir("config"),
+            state: dir("state"),
+            data: dir("data"),
+            cache: dir("cache"),
+            runtime: dir("run"),
+        };
         Self { home, dirs, owner: Owner { project: name("shop"), id: None }, key: ResourceId::new("ssh.key", "shop") }
     }
 
@@ -45,7 +50,10 @@ impl World {
         self.open([]).unwrap()
     }
 
-    fn open<const N: usize>(&self, settings: [(&str, Value); N]) -> Result<Arc<dyn Provider>, Vec<libmachine::note::Note>> {
+    fn open<const N: usize>(
+        &self,
+        settings: [(&str, Value); N],
+    ) -> Result<Arc<dyn Provider>, Vec<libmachine::note::Note>> {
         let provider = desired::Provider {
             name: name("local"),
             driver: "qemu".into(),
@@ -243,7 +251,10 @@ async fn a_vm_whose_process_is_gone_is_stopped_and_a_strangers_process_is_not_ta
     std::fs::write(world.folder().join("vm.pid"), std::process::id().to_string()).unwrap();
     let vm = world.resource(&debian(), "qemu.vm/web");
     let Observation::Present(seen) = vm.read(&cx).await else { panic!("not there") };
-    assert_eq!((&seen["power"], &seen["ssh"], &seen["patience"]), (&json!("stopped"), &json!("127.0.0.1:2222"), &json!(6)));
+    assert_eq!(
+        (&seen["power"], &seen["ssh"], &seen["patience"]),
+        (&json!("stopped"), &json!("127.0.0.1:2222"), &json!(6))
+    );
     assert_eq!(diff(vm.desired(), &seen).len(), 1);
     vm.delete(&cx).await.unwrap();
     assert_eq!(vm.read(&cx).await, Observation::Absent);
@@ -378,7 +389,8 @@ impl Card {
     }
 
     async fn send(&self, to: u8) {
-        let frame = [&[if to == 0xff { 0xff } else { 2 }, 0, 0, 0, 0, to][..], &[2, 0, 0, 0, 0, self.mac], b"hello"].concat();
+        let frame =
+            [&[if to == 0xff { 0xff } else { 2 }, 0, 0, 0, 0, to][..], &[2, 0, 0, 0, 0, self.mac], b"hello"].concat();
         self.socket.send_to(&frame, &self.switch).await.unwrap();
     }
 

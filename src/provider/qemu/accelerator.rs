@@ -89,7 +89,9 @@ pub(super) async fn choose(setup: &Setup, binary: &Binary, cx: &Context) -> Resu
     };
     // A damaged cache is as good as none.
     if let Ok(Some(Verdict { accelerator, .. })) = read_json::<Verdict>(&file).map(|known| {
-        known.filter(|known| (&known.binary, known.version, &known.boot) == (&verdict.binary, verdict.version, &verdict.boot))
+        known.filter(|known| {
+            (&known.binary, known.version, &known.boot) == (&verdict.binary, verdict.version, &verdict.boot)
+        })
     }) {
         return Ok(accelerator);
     }

@@ -23,8 +23,20 @@ const LIMIT: Duration = Duration::from_hours(1);
 const SIZE: u64 = 4 << 30;
 
 const PACKAGES: &[&str] = &[
-    "tiny-initramfs", "systemd-sysv", "dbus", "systemd-resolved", "udev", "kmod", "procps", "e2fsprogs", "cloud-init", "cloud-guest-utils",
-    "iproute2", "openssh-server", "sudo", "ca-certificates",
+    "tiny-initramfs",
+    "systemd-sysv",
+    "dbus",
+    "systemd-resolved",
+    "udev",
+    "kmod",
+    "procps",
+    "e2fsprogs",
+    "cloud-init",
+    "cloud-guest-utils",
+    "iproute2",
+    "openssh-server",
+    "sudo",
+    "ca-certificates",
 ];
 
 /// Two builds with the same key are declared alike.
@@ -76,7 +88,8 @@ pub(super) async fn build(build: &Build, arch: Arch, target: &Path, cx: &Context
 async fn make(build: &Build, arch: Arch, yard: &Yard, target: &Path, cx: &Context) -> Result<(), Failure> {
     debootstrap(build, arch, yard, cx).await?;
     cx.progress.say("making the root file system");
-    yard.run(&["sh", "-c", PACK, "sh", yard.text("root").as_str(), yard.text("out").as_str(), &SIZE.to_string()]).await?;
+    yard.run(&["sh", "-c", PACK, "sh", yard.text("root").as_str(), yard.text("out").as_str(), &SIZE.to_string()])
+        .await?;
     cx.progress.say("converting the image");
     let disk = target.join(DISK);
     let convert = ["convert", "-f", "raw", "-O", "qcow2"].map(Into::into);
@@ -156,7 +169,8 @@ impl Yard {
             write_file(&yard.path(name), text.as_bytes(), 0o644)?;
         }
         if !privileged {
-            let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(problem(path));
+            let open =
+                |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(problem(path));
             open(&yard.outer, 0o711)?;
             open(&yard.inner, 0o777)?;
             open(&yard.path("out"), 0o777)?;

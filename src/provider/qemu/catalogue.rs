@@ -1,8 +1,8 @@
 //! Images that their vendors publish for this purpose. The digest is taken from the vendor's own list, over HTTPS,
 //! when the image is downloaded: these files are rebuilt every few weeks.
 
-use crate::provider::qemu::binary::Arch;
 use crate::note::suggestion;
+use crate::provider::qemu::binary::Arch;
 
 /// Where an image is and where its digest is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,15 @@ pub(super) struct Entry {
 }
 
 const NAMES: [&str; 10] = [
-    "debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "alpine-3.21", "alpine-3.22", "fedora-42", "fedora-43", "rocky-9",
+    "debian-12",
+    "debian-13",
+    "ubuntu-22.04",
+    "ubuntu-24.04",
+    "alpine-3.21",
+    "alpine-3.22",
+    "fedora-42",
+    "fedora-43",
+    "rocky-9",
     "rocky-10",
 ];
 

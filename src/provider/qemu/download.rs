@@ -21,7 +21,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Brings `url` into `part`, which may hold its beginning already. On success `part` is whole and has the digest;
 /// a file with another digest is removed.
-pub(super) async fn download(http: &Http, url: &str, part: &Path, digest: &Digest, cx: &Context) -> Result<(), Failure> {
+pub(super) async fn download(
+    http: &Http,
+    url: &str,
+    part: &Path,
+    digest: &Digest,
+    cx: &Context,
+) -> Result<(), Failure> {
     let mut attempt = 1;
     loop {
         match fetch(http, url, part, digest, cx).await {

@@ -33,8 +33,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::desired;
-use crate::id::{Name, Owner, ResourceId};
 use crate::dirs::Dirs;
+use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
 use crate::provider::{Driver, Expansion, Power, Provider, Site};
 use crate::resource::{Context, Failure, Found, Resource, Source};

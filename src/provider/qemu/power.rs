@@ -118,9 +118,7 @@ pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied,
     }
     applied.write(folder)?;
     launch(setup, folder, applied, &binary, cx).await?;
-    if applied.accelerator != Some(Accelerator::Tcg)
-        && setup.settings.accelerator.is_none()
-        && fails_soon(folder).await
+    if applied.accelerator != Some(Accelerator::Tcg) && setup.settings.accelerator.is_none() && fails_soon(folder).await
     {
         cx.progress.say("starting again, emulated: the accelerator cannot run this machine");
         kill(setup, folder).await?;

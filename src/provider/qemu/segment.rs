@@ -65,7 +65,8 @@ impl Segment {
 
     async fn start(&self) -> Result<(), Failure> {
         self.folder.prepare_runtime()?;
-        let program = std::env::current_exe().map_err(|error| Failure::new(format!("we cannot find ourselves: {error}")))?;
+        let program =
+            std::env::current_exe().map_err(|error| Failure::new(format!("we cannot find ourselves: {error}")))?;
         let socket = self.folder.socket(SOCKET)?;
         let runtime = self.folder.runtime().as_os_str();
         let log = self.folder.file(LOG);

@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::provider::qemu::Setup;
-use crate::provider::qemu::folder::{Folder, make_private, problem, provider_folder, read_json, remove_file, remove_tree, write_file};
+use crate::provider::qemu::folder::{
+    Folder, make_private, problem, provider_folder, read_json, remove_file, remove_tree, write_file,
+};
 use crate::resource::{Context, Failure};
 
 pub(super) const DISK: &str = "disk.qcow2";

@@ -49,14 +49,7 @@ impl Vm {
         let name = machine.name.as_str();
         let mut parents: Vec<_> = plan.disks.iter().map(|disk| Parent::uses(disk::id(name, disk))).collect();
         parents.extend([Parent::after(seed::id(name)), Parent::after(setup.segment_id())]);
-        Self {
-            id: id(name),
-            parents,
-            folder: setup.folder(name),
-            setup: setup.clone(),
-            plan: Some(plan),
-            desired,
-        }
+        Self { id: id(name), parents, folder: setup.folder(name), setup: setup.clone(), plan: Some(plan), desired }
     }
 
     pub(super) fn revived(setup: &Arc<Setup>, machine: &str, parents: Vec<Parent>) -> Self {
