@@ -54,7 +54,7 @@ fn rows(project: &Project, sight: &Sight) -> Vec<Row> {
             state,
             address: text(attributes, output::ADDRESS),
             ssh: text(attributes, output::SSH),
-            engine: inside("engine.package", "installed-version"),
+            engine: inside("engine.package", "exact-version"),
             compose: compose(project, sight, &machine.name),
         });
     }

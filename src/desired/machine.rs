@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Engine, Image};
 use crate::id::Name;
@@ -73,4 +74,6 @@ pub struct Ssh {
     pub identity: Option<PathBuf>,
     /// Try the keys of the running SSH agent too.
     pub agent: bool,
+    /// How long a new or started machine may take to answer, on hardware.
+    pub wait: Duration,
 }

@@ -1,5 +1,7 @@
 //! Amounts of memory and storage in bytes.
 
+use std::time::Duration;
+
 use crate::config::file::Size;
 
 /// 1024³ bytes: what memory and cloud disks are sold as.
@@ -50,6 +52,21 @@ pub fn shown(bytes: u64) -> String {
         Some((factor, unit)) if bytes > 0 => format!("{}{unit}", bytes / factor),
         _ => format!("{bytes}B"),
     }
+}
+
+/// The time meant by `100ms`, `2s`, `1.5m`, `1h`; `None` for anything else.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let number: f64 = digits.parse().ok()?;
+    Duration::try_from_secs_f64(number * seconds).ok()
 }
 
 #[cfg(test)]

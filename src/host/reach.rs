@@ -60,6 +60,11 @@ impl Reach {
         Some(format!("{} {why}", self.name))
     }
 
+    /// How long the machine may take to answer, on hardware.
+    pub(crate) fn wait(&self) -> Duration {
+        self.ssh.wait
+    }
+
     pub(crate) fn power(&self, cx: &Context) -> Option<String> {
         self.text(cx, output::POWER)
     }

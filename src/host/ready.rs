@@ -22,8 +22,6 @@ pub(crate) const KIND: Kind = "host";
 const LOOK: Duration = Duration::from_secs(5);
 /// The same while there is nothing else to do than wait: a busy machine takes long for a login.
 const LONG_LOOK: Duration = Duration::from_secs(30);
-/// From power-on to SSH, on hardware.
-const BOOT: Duration = Duration::from_mins(3);
 /// For cloud-init from then on: packages may be installed.
 const SETTLE: Duration = Duration::from_mins(15);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -85,13 +83,13 @@ impl Ready {
 
     async fn wait(&self, cx: &Context) -> Result<Attributes, Failure> {
         let start = Instant::now();
-        let boot = start + self.reach.patiently(cx, BOOT);
+        let boot = start + self.reach.patiently(cx, self.reach.wait());
         let settle = boot + self.reach.patiently(cx, SETTLE);
         cx.progress.say("waiting for SSH");
         // A user account may appear only while cloud-init runs: being denied is waited out like silence.
         loop {
             let seconds = start.elapsed().as_secs();
-            let (waiting, limit) = match self.look(cx, LONG_LOOK).await? {
+            let (waiting, limit) = match self.look(cx, LONG_LOOK.min(self.reach.wait())).await? {
                 Look::Ready(attributes) => return Ok(attributes),
                 Look::Broken(errors) => return Err(broken(&errors)),
                 Look::Refused(error @ Error::HostKey { .. }) => return Err(reach::failure(&error)),

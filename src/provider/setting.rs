@@ -3,22 +3,13 @@
 use std::time::Duration;
 
 use super::SettingKind;
+use crate::desired::quantity;
 use crate::value::Value;
 
 /// `100ms`, `2s`, `1.5m`, `1h`.
 #[must_use]
 pub fn duration(value: &Value) -> Option<Duration> {
-    let text = value.as_str()?;
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let seconds = match &text[digits.len()..] {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    };
-    let number: f64 = digits.parse().ok()?;
-    Duration::try_from_secs_f64(number * seconds).ok()
+    quantity::duration(value.as_str()?)
 }
 
 /// Calls per second of `50/s` or `100/m`.

@@ -1,5 +1,6 @@
 //! Whole lives of projects in the simulated world, through the real binary.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use insta::assert_snapshot;
@@ -132,7 +133,12 @@ fn a_listing_that_lags_makes_no_twins_and_hides_no_orphan() {
 fn a_run_killed_halfway_is_finished_by_the_next() {
     let world = World::in_weather("latency: 30ms", "defaults: { provider: sim }\nmachines: { web: { count: 8 } }\n");
     for _ in 0..4 {
-        let mut child = world.sandbox.command(["up", "-y", "--parallel", "2"]).spawn().expect("the binary runs");
+        let mut child = world
+            .sandbox
+            .command(["up", "-y", "--progress", "quiet", "--parallel", "2"])
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
         let known = wait_for_new_object(&world);
         child.kill().expect("killed");
         child.wait().expect("reaped");
@@ -163,7 +169,7 @@ fn wait_for_new_object(world: &World) -> usize {
 #[test]
 fn two_runs_never_interleave() {
     let world = World::in_weather("latency: 2s", TWO);
-    let mut first = world.sandbox.command(["up", "-y"]).spawn().expect("the binary runs");
+    let mut first = world.sandbox.command(["up", "-y"]).stderr(Stdio::null()).spawn().expect("the binary runs");
     let lock = world.sandbox.home().join("state/machine/shop/lock");
     let start = std::time::Instant::now();
     while !std::fs::read_to_string(&lock).is_ok_and(|text| text.contains("process")) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use libmachine::attributes;
@@ -169,7 +170,13 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
             at: Path::parse("machines.web.engine"),
         }),
         ports: Vec::new(),
-        ssh: Ssh { user: name("ops"), authorized_keys: Vec::new(), identity: None, agent: false },
+        ssh: Ssh {
+            user: name("ops"),
+            authorized_keys: Vec::new(),
+            identity: None,
+            agent: false,
+            wait: Duration::from_mins(3),
+        },
         user_data: None,
         address: "10.1.0.2".parse().unwrap(),
         at: Path::parse("machines.web"),

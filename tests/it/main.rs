@@ -23,6 +23,8 @@ mod qemu;
 mod ssh;
 
 mod converge;
+mod documents;
 mod live;
+mod troubles;
 
 mod tidy;

@@ -103,6 +103,14 @@ pub struct Ssh {
     /// Whether the keys of the running SSH agent are tried too.
     #[schemars(extend("default" = false))]
     pub agent: Option<bool>,
+
+    /// How long a new or started machine may take to answer, on hardware: `30s`, `3m`. Emulated ones get more.
+    #[schemars(
+        regex(pattern = pattern::DURATION),
+        extend("patternErrorMessage" = pattern::DURATION_MESSAGE),
+        extend("default" = "3m")
+    )]
+    pub wait: Option<String>,
 }
 
 /// An amount of memory or storage as it is written.
@@ -212,6 +220,7 @@ impl Ssh {
             authorized_keys: self.authorized_keys.or_else(|| base.authorized_keys.clone()),
             identity: self.identity.or_else(|| base.identity.clone()),
             agent: self.agent.or(base.agent),
+            wait: self.wait.or_else(|| base.wait.clone()),
         }
     }
 }

@@ -22,6 +22,9 @@ pub(super) const ADDRESS_MESSAGE: &str = "an IPv4 address of the project's segme
 pub(super) const PUBLIC_KEY: &str = "^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\\r\\n]*)?$";
 pub(super) const PUBLIC_KEY_MESSAGE: &str = "paste the line of the `.pub` file: `ssh-ed25519 AAAA… you@home`";
 
+pub(super) const DURATION: &str = "^[0-9]+(ms|s|m|h)$";
+pub(super) const DURATION_MESSAGE: &str = "a duration is a whole number and a unit: `30s`, `3m`, `1h`";
+
 /// The schema of a user-given name.
 pub(super) fn name() -> Value {
     json!({ "pattern": NAME, "patternErrorMessage": NAME_MESSAGE })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use super::{Scope, image};
 use crate::config::file;
@@ -17,6 +18,7 @@ const CPUS: u32 = 2;
 const ROOT: &str = "root";
 const ROOT_SIZE: u64 = 20 * quantity::GB;
 const USER: &str = "machine";
+const WAIT: Duration = Duration::from_mins(3);
 
 /// The machine that a declaration describes, named for it; `None` when a note says why there is none.
 /// Without `address:` its address is not decided yet.
@@ -144,6 +146,7 @@ fn ssh(scope: &mut Scope<'_>, written: file::Ssh, at: &Path) -> Option<Ssh> {
         authorized_keys: written.authorized_keys.unwrap_or_default(),
         identity,
         agent: written.agent.unwrap_or(false),
+        wait: written.wait.as_deref().map_or(WAIT, |text| quantity::duration(text).unwrap_or(WAIT)),
     })
 }
 

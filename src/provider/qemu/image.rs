@@ -197,6 +197,11 @@ impl Resource for ImageResource {
         Disruption::None
     }
 
+    /// The cache serves every project.
+    fn shared(&self) -> bool {
+        true
+    }
+
     async fn read(&self, _cx: &Context) -> Observation {
         match store::find(&self.setup, &self.recipe.name, &self.recipe.cached) {
             Ok(Some(stored)) => Observation::Present(self.observed(&stored)),

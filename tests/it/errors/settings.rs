@@ -29,7 +29,7 @@ fn an_unknown_key_that_resembles_none() {
       ·            ────┬────
       ·                ╰── here
       ╰────
-     help: known here: `agent`, `authorized-keys`, `identity`, `user`
+     help: known here: `agent`, `authorized-keys`, `identity`, `user`, `wait`
     ");
 }
 
