@@ -63,11 +63,9 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// ``did you mean `x`?`` for a misspelt word, or the list of what is known.
 #[must_use]
 pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    match nearest(word, candidates.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let known: Vec<_> = candidates.into_iter().map(|c| format!("`{c}`")).collect();
-            format!("known here: {}", known.join(", "))
-        }
+    if let Some(near) = nearest(word, candidates.clone()) {
+        return format!("did you mean `{near}`?");
     }
+    let known: Vec<_> = candidates.into_iter().map(|c| format!("`{c}`")).collect();
+    format!("known here: {}", known.join(", "))
 }

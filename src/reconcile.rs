@@ -114,9 +114,10 @@ pub async fn converge(
     for round in 0..ROUNDS {
         let proposal = propose(catalog, goal, Some(store.as_ref()), cx, parallel).await?;
         if proposal.plan.steps.is_empty() && proposal.plan.forgotten.is_empty() {
-            return Ok(match proposal.plan.is_empty() {
-                true => Converged::Fully { changed },
-                false => Converged::Blocked(proposal),
+            return Ok(if proposal.plan.is_empty() {
+                Converged::Fully { changed }
+            } else {
+                Converged::Blocked(proposal)
             });
         }
         if !proposal.plan.steps.is_empty() && !consent(&proposal, round) {

@@ -90,7 +90,7 @@ fn context(tools: &Tools, id: &ResourceId, token: &str) -> Context {
 }
 
 /// How long a provider may ask us to come back later.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 const QUICK: Duration = Duration::from_millis(20);
 
 fn backoff() -> impl Iterator<Item = Duration> {

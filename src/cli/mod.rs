@@ -66,8 +66,8 @@ async fn dispatch(args: &Args) -> Result<Exit, Error> {
         Verb::Kill(names) => power::run(global, names, crate::provider::Power::Kill).await,
         Verb::Restart(names) => power::run(global, names, crate::provider::Power::Restart).await,
         Verb::Graph(verb) => graph::run(global, verb),
-        Verb::Schema => schema::run(),
-        Verb::Version(verb) => version::run(verb),
+        Verb::Schema => Ok(schema::run()),
+        Verb::Version(verb) => Ok(version::run(verb)),
         Verb::QemuSwitch(verb) => switch::run(verb).await,
     }
 }

@@ -1,5 +1,6 @@
 //! A project as every command needs it: loaded, resolved, expanded, with its findings told.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
@@ -147,7 +148,7 @@ impl Project {
         let mut text = String::new();
         for machine in self.desired.machines.values() {
             for port in machine.ports.iter().filter(|port| port.protocol == Protocol::Tcp) {
-                text.push_str(&format!("{}: http://{}:{}\n", machine.name, port.address, port.port));
+                _ = writeln!(text, "{}: http://{}:{}", machine.name, port.address, port.port);
             }
         }
         text

@@ -1,13 +1,12 @@
 //! `machine schema`.
 
-use super::error::Error;
 use super::exit_code::Exit;
 use super::project::say;
 use crate::provider::DRIVERS;
 use crate::schema::machinefile;
 
-pub(super) fn run() -> Result<Exit, Error> {
+pub(super) fn run() -> Exit {
     let schema = machinefile(DRIVERS);
     say(&format!("{}\n", serde_json::to_string_pretty(&schema).expect("plain data")));
-    Ok(Exit::Done)
+    Exit::Done
 }

@@ -39,12 +39,11 @@ pub(super) fn style(global: &Global, stream: Stream) -> Style {
 
 pub(super) fn face(global: &Global) -> Face {
     match global.progress {
-        Progress::Tty => Face::Tty,
-        Progress::Plain => Face::Plain,
         Progress::Json => Face::Json,
         Progress::Quiet => Face::Quiet,
-        Progress::Auto if Stream::Error.is_terminal() && !is_dumb() => Face::Tty,
-        Progress::Auto => Face::Plain,
+        Progress::Auto if !Stream::Error.is_terminal() || is_dumb() => Face::Plain,
+        Progress::Plain => Face::Plain,
+        Progress::Tty | Progress::Auto => Face::Tty,
     }
 }
 

@@ -30,15 +30,13 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
             }
         })
         .await?;
-    match refusal {
-        Some(error) => Err(error),
-        None => {
-            if exit == Exit::Done {
-                say(&project.urls());
-            }
-            Ok(exit)
-        }
+    if let Some(error) = refusal {
+        return Err(error);
     }
+    if exit == Exit::Done {
+        say(&project.urls());
+    }
+    Ok(exit)
 }
 
 /// Whether this plan may be carried out. What was deferred in an earlier round was announced there; only losses are

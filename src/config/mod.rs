@@ -10,6 +10,7 @@ pub mod init;
 mod interpolate;
 pub mod node;
 mod provider;
+mod salvage;
 mod scalar;
 mod toml;
 mod validate;
@@ -49,6 +50,10 @@ pub struct Config {
     pub file: file::Machinefile,
     /// The folder of the first file: the project's folder.
     pub folder: PathBuf,
+    /// What the schema finds wrong. Then `file` lacks it and is only good for finding more.
+    pub problems: Vec<Problem>,
+    /// What `file` lacks for being wrong.
+    pub faults: Vec<Path>,
     documents: Vec<Document>,
     figment: Figment,
     merged: Dict,
@@ -60,7 +65,8 @@ pub fn environment() -> Environment {
     std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
 }
 
-/// Finds, reads, merges and validates. All problems of one stage are reported together.
+/// Finds, reads, merges and validates. Texts that cannot be read at all are errors, all of them together; what is wrong
+/// with their settings comes with the configuration, so that its meaning is judged in the same run.
 pub fn load(input: &Input<'_>) -> Result<Config, Error> {
     let mut documents = Vec::new();
     let mut problems = Vec::new();
@@ -82,8 +88,17 @@ pub fn load(input: &Input<'_>) -> Result<Config, Error> {
     let mut profiles = figment.data().expect("the providers of documents cannot fail");
     let merged = profiles.remove(&Profile::Default).unwrap_or_default();
     let folder = documents.first().map_or_else(|| input.folder.to_owned(), |document| document.base.clone());
-    let mut config = Config { file: file::Machinefile::default(), folder, documents, figment, merged };
-    config.file = validate::validate(&config, input.schema).map_err(Error::Invalid)?;
+    let mut config = Config {
+        file: file::Machinefile::default(),
+        folder,
+        problems: Vec::new(),
+        faults: Vec::new(),
+        documents,
+        figment,
+        merged,
+    };
+    let verdict = validate::validate(&config, input.schema).map_err(Error::Invalid)?;
+    (config.file, config.problems, config.faults) = (verdict.file, verdict.problems, verdict.faults);
     Ok(config)
 }
 

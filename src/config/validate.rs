@@ -14,6 +14,7 @@ use super::Config;
 use super::error::Problem;
 use super::file::Machinefile;
 use super::node::{Node, Scalar};
+use super::salvage::salvage;
 use crate::note;
 use crate::value::Path;
 
@@ -32,8 +33,18 @@ pub(super) fn tags(root: &Node) -> Vec<Problem> {
     problems
 }
 
-/// The typed form of the settings, or all that is wrong with them in the order in which it is written.
-pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Vec<Problem>> {
+/// What the schema says of the settings.
+pub(super) struct Verdict {
+    /// All of them, or what is left without the faults.
+    pub(super) file: Machinefile,
+    /// In the order in which they are written.
+    pub(super) problems: Vec<Problem>,
+    /// What was left out for being at fault.
+    pub(super) faults: Vec<Path>,
+}
+
+/// The typed form of the settings with all that is wrong with them. The error is settings of which nothing can be kept.
+pub(super) fn validate(config: &Config, schema: &Json) -> Result<Verdict, Vec<Problem>> {
     let mut infinite = Vec::new();
     let mut settings = Json::Object(object(&config.merged, &mut Vec::new(), &mut infinite));
     let mut problems: Vec<_> = infinite
@@ -55,14 +66,18 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Machinefile, Ve
         }
     }
     if problems.is_empty() {
-        return Machinefile::deserialize(settings)
-            .map_err(|error| vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())]);
+        let file = Machinefile::deserialize(settings)
+            .map_err(|error| vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())])?;
+        return Ok(Verdict { file, problems, faults: Vec::new() });
     }
     problems.sort_by_cached_key(|problem| {
         let file = config.documents.iter().position(|d| d.root.origin.source == problem.origin.source);
         (file, problem.origin.key.start, Reverse(problem.origin.span.end), problem.message.clone())
     });
-    Err(problems)
+    match salvage(settings, &validator) {
+        Some((file, faults)) if infinite.is_empty() => Ok(Verdict { file, problems, faults }),
+        _ => Err(problems),
+    }
 }
 
 /// Where an interpolation's value is not what the setting takes, and what else it can mean.
@@ -126,7 +141,7 @@ fn json(value: &Value, at: &mut Vec<String>, infinite: &mut Vec<Path>) -> Json {
     }
 }
 
-fn instance_path(error: &ValidationError<'_>) -> Path {
+pub(super) fn instance_path(error: &ValidationError<'_>) -> Path {
     let segment = |segment: LocationSegment<'_>| match segment {
         LocationSegment::Property(key) => key.into_owned(),
         LocationSegment::Index(index) => index.to_string(),

@@ -130,10 +130,11 @@ impl Resource for Fills {
 mod tests {
     use super::{Filesystem, fills};
 
+    const GIB: u64 = 1 << 30;
+
     #[test]
     fn a_grown_disk_or_partition_is_noticed_and_a_rounded_end_is_not() {
         let on = |device, size, partition_grows| Filesystem { kind: "ext4".into(), device, size, partition_grows };
-        const GIB: u64 = 1 << 30;
         assert!(fills(&on(10 * GIB, 10 * GIB - 4096, false)));
         assert!(!fills(&on(12 * GIB, 10 * GIB, false)));
         assert!(!fills(&on(10 * GIB, 10 * GIB, true)));

@@ -53,7 +53,7 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
                 (Action::Delete, Link::Within) => vanishes = Some(parent),
                 (_, Link::Within) if is_made_anew(step) && !node.wanted => vanishes = Some(parent),
                 (_, Link::Within) if is_made_anew(step) => {
-                    rebuilt = rebuilt.or_else(|| Some(create(node, because(parent_id))))
+                    rebuilt = rebuilt.or_else(|| Some(create(node, because(parent_id))));
                 }
                 (Action::Delete, Link::Uses) => undermined.push(parent),
                 (Action::Replace, Link::Uses) if !node.wanted => undermined.push(parent),
@@ -76,11 +76,10 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     let parent_moves = matches!(held, Some(Standing::Deferred(_)));
     let only_order = parent_moves && !waits_for_sight(graph, position, standings);
     match (verdict, rebuilt, held) {
-        (_, Some(step), None | Some(Standing::Deferred(_))) => Standing::Step(step),
+        (_, Some(step), None | Some(Standing::Deferred(_))) | (Verdict::Step(step), None, None) => Standing::Step(step),
         (Verdict::Unseen(_), None, Some(Standing::Deferred(until))) => Standing::Deferred(until),
         (Verdict::Unseen(why), None, None) | (Verdict::Blocked(why), _, _) => Standing::Blocked(why),
         (Verdict::Keep, None, _) => Standing::Keep,
-        (Verdict::Step(step), None, None) => Standing::Step(step),
         (Verdict::Step(step), None, Some(_)) if only_order || step.action == Action::Delete => Standing::Step(step),
         (_, _, Some(held)) => held,
     }

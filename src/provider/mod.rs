@@ -102,13 +102,16 @@ pub trait Provider: Source {
     }
 }
 
+/// A provider that is set up, or what is wrong with its settings.
+pub type Opened = Result<Arc<dyn Provider>, Vec<Note>>;
+
 /// A type of provider.
 #[derive(Clone, Copy, Debug)]
 pub struct Driver {
     pub name: &'static str,
     pub doc: &'static str,
     pub settings: &'static [Setting],
-    pub open: fn(&Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>>,
+    pub open: fn(&Site<'_>) -> Opened,
 }
 
 /// Every driver there is.

@@ -86,22 +86,21 @@ impl Diagnostic for Finding {
     }
 }
 
-/// Notes about a configuration that was loaded.
+/// What is wrong with a configuration that was loaded, and notes about its meaning.
 #[must_use]
 pub fn of_notes(notes: &[Note], config: &Config) -> Vec<Report> {
-    notes
-        .iter()
-        .map(|note| {
-            let severity = match note.severity {
-                note::Severity::Warning => Severity::Warning,
-                note::Severity::Error => Severity::Error,
-            };
-            let origin = config.nearest_origin(&note.path);
-            let place = Some(place(origin, note.at_key || config.origin(&note.path).is_none(), None));
-            let (message, hint) = (note.message.clone(), note.hint.clone());
-            Report::new(Finding { message, severity, hint, place, cause: None, related: Vec::new() })
-        })
-        .collect()
+    let problems = config.problems.iter().map(|problem| Report::new(of_problem(problem.clone())));
+    let notes = notes.iter().map(|note| {
+        let severity = match note.severity {
+            note::Severity::Warning => Severity::Warning,
+            note::Severity::Error => Severity::Error,
+        };
+        let origin = config.nearest_origin(&note.path);
+        let place = Some(place(origin, note.at_key || config.origin(&note.path).is_none(), None));
+        let (message, hint) = (note.message.clone(), note.hint.clone());
+        Report::new(Finding { message, severity, hint, place, cause: None, related: Vec::new() })
+    });
+    problems.chain(notes).collect()
 }
 
 /// Why a configuration could not be loaded.
@@ -168,5 +167,5 @@ pub fn draw(reports: &[Report], style: Style) -> String {
         }
         handler.render_report(&mut text, report.as_ref()).expect("a String takes all that is written to it");
     }
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }

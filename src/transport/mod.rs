@@ -27,7 +27,7 @@ impl Command {
             argv: argv.into_iter().map(Into::into).collect(),
             stdin: Vec::new(),
             root: true,
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
         }
     }
 

@@ -42,7 +42,13 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let mut notes = scope.notes;
     let desired = owner.map(|owner| Desired { owner, providers, machines, compose });
     notes.extend(desired.iter().flat_map(check));
-    (desired.filter(|_| !note::has_errors(&notes)), notes)
+    // What follows from a fault that was reported already is not said again.
+    notes.retain(|note| !config.faults.iter().any(|fault| are_related(fault, &note.path)));
+    (desired.filter(|_| config.problems.is_empty() && !note::has_errors(&notes)), notes)
+}
+
+fn are_related(one: &Path, other: &Path) -> bool {
+    one.keys().starts_with(other.keys()) || other.keys().starts_with(one.keys())
 }
 
 /// What is known while the parts are resolved, and what was found.

@@ -130,7 +130,8 @@ mod tests {
     use crate::value::json;
 
     fn options(value: crate::value::Value) -> Options {
-        value.as_object().unwrap().clone()
+        let crate::value::Value::Object(map) = value else { panic!("{value} is no map") };
+        map
     }
 
     #[test]

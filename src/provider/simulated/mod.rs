@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Driver, Expansion, Power, Provider, Setting, SettingKind, Site};
+use super::{Driver, Expansion, Opened, Power, Provider, Setting, SettingKind, Site};
 use crate::desired;
 use crate::id::{Name, ResourceId};
 use crate::note::Note;
@@ -55,7 +55,8 @@ pub(super) const DRIVER: Driver = Driver {
 
 const MACHINE: &str = "simulated.machine";
 
-fn open(site: &Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>> {
+#[expect(clippy::unnecessary_wraps, reason = "the form of all drivers; this one's settings are checked before")]
+fn open(site: &Site<'_>) -> Opened {
     let provider = site.provider;
     let path = match provider.settings.get("world").and_then(Value::as_str) {
         Some(path) => provider.base.join(path),

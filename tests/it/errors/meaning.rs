@@ -267,3 +267,13 @@ fn an_image_that_is_two_things() {
      help: keep one of them
     ");
 }
+
+#[test]
+fn what_is_mistyped_and_what_makes_no_sense_are_told_in_one_run() {
+    let text = "machines:\n  web: { imag: debian-13 }\n  web-2: { provider: nowhere }\ncompose:\n  site: { on: wbe, files: 7 }\n";
+    let findings = findings(text);
+    for part in ["unknown key `imag`", "`nowhere`", "`wbe`", "`files` takes a list, not a number"] {
+        assert!(findings.contains(part), "`{part}` is missing from:\n{findings}");
+    }
+    assert_eq!(findings.matches('×').count(), 4, "nothing that only follows is said:\n{findings}");
+}

@@ -106,13 +106,13 @@ pub struct Scene {
 
 impl Scene {
     pub fn wanted(mut self, thing: Thing) -> Self {
-        self.desired.push(thing.handle());
+        self.desired.push(Arc::new(thing));
         self
     }
 
     pub fn orphan(mut self, thing: Thing) -> Self {
         self.observed.set(thing.id.clone(), Observation::Present(Attributes::new()));
-        self.orphans.push(thing.handle());
+        self.orphans.push(Arc::new(thing));
         self
     }
 
