@@ -16,7 +16,7 @@
 //! # The modules, in reading order
 //!
 //! - Words, which import nothing but each other: [`id`] (names and identities), [`value`] (attributes and paths),
-//!   [`secret`], [`origin`] (where a value was written), [`note`] (findings about input), [`dirs`] (where we may write).
+//!   [`origin`] (where a value was written), [`note`] (findings about input), [`dirs`] (where we may write).
 //! - [`config`]: texts to one validated Machinefile in which every value knows its place.
 //! - [`desired`]: what it means, fully decided, plain data.
 //! - [`resource`]: the contract that everything we touch converges through.
@@ -47,7 +47,6 @@ pub mod dirs;
 pub mod id;
 pub mod note;
 pub mod origin;
-pub mod secret;
 pub mod value;
 
 pub mod config;

@@ -6,7 +6,7 @@ use super::exit_code::Exit;
 use super::project::{Project, say};
 use crate::observe::Sight;
 use crate::provider::output;
-use crate::reconcile::{Goal, propose};
+use crate::reconcile::Goal;
 use crate::report::{self, Row};
 use crate::resource::Observation;
 use crate::value::{Attributes, plain};
@@ -18,11 +18,7 @@ pub(super) async fn run(global: &Global, verb: &List) -> Result<Exit, Error> {
         say(&names.concat());
         return Ok(Exit::Done);
     }
-    let store = project.existing_store()?;
-    let cx = project.context(super::interrupt::token());
-    let parallel = usize::from(global.parallel);
-    let proposal = propose(&project.catalog, Goal::Up, store.as_deref(), &cx, parallel).await?;
-    project.warn_blind(&proposal.sight.blind);
+    let proposal = project.propose(global, Goal::Up).await?;
     let rows = rows(&project, &proposal.sight);
     say(&match verb.output {
         Listing::Table => report::machines(&rows),

@@ -5,16 +5,12 @@ use super::error::Error;
 use super::exit_code::Exit;
 use super::project::Project;
 use super::terminal::{self, Stream};
-use crate::reconcile::{Goal, propose};
+use crate::reconcile::Goal;
 use crate::report::{self, Detail};
 
 pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
     let project = Project::load(global)?;
-    let store = project.existing_store()?;
-    let cx = project.context(super::interrupt::token());
-    let parallel = usize::from(global.parallel);
-    let proposal = propose(&project.catalog, Goal::Up, store.as_deref(), &cx, parallel).await?;
-    project.warn_blind(&proposal.sight.blind);
+    let proposal = project.propose(global, Goal::Up).await?;
     let style = terminal::style(global, Stream::Output);
     let detail = if verb.long { Detail::Long } else { Detail::Changes };
     super::project::say(&match verb.output {

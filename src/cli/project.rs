@@ -16,6 +16,7 @@ use crate::dirs::Dirs;
 use crate::id::{Name, Owner};
 use crate::note::{Note, has_errors, suggestion};
 use crate::provider::DRIVERS;
+use crate::reconcile::{Goal, Proposal, propose};
 use crate::report::{Style, diagnostic};
 use crate::resource::{Context, Failure, Outputs, Progress};
 use crate::store::{Holder, Lock, Sqlite, Store};
@@ -76,7 +77,7 @@ impl Project {
     }
 
     /// The store if there is one: looking makes none.
-    pub(super) fn existing_store(&self) -> Result<Option<Box<dyn Store>>, Error> {
+    fn existing_store(&self) -> Result<Option<Box<dyn Store>>, Error> {
         if !self.store_path().exists() {
             return Ok(None);
         }
@@ -105,6 +106,16 @@ impl Project {
             cancel,
             token: String::new(),
         }
+    }
+
+    /// Looks and plans without changing anything, and tells what could not be seen.
+    pub(super) async fn propose(&self, global: &Global, goal: Goal) -> Result<Proposal, Error> {
+        let store = self.existing_store()?;
+        let cx = self.context(super::interrupt::token());
+        let parallel = usize::from(global.parallel);
+        let proposal = propose(&self.catalog, goal, store.as_deref(), &cx, parallel).await?;
+        self.warn_blind(&proposal.sight.blind);
+        Ok(proposal)
     }
 
     /// Tells which sources could not be listed.

@@ -10,16 +10,12 @@ use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, say};
 use crate::id::ResourceId;
-use crate::reconcile::{Goal, Proposal, propose};
+use crate::reconcile::{Goal, Proposal};
 use crate::resource::Observation;
 
 pub(super) async fn run(global: &Global, verb: &Status) -> Result<Exit, Error> {
     let project = Project::load(global)?;
-    let store = project.existing_store()?;
-    let cx = project.context(super::interrupt::token());
-    let parallel = usize::from(global.parallel);
-    let proposal = propose(&project.catalog, Goal::Up, store.as_deref(), &cx, parallel).await?;
-    project.warn_blind(&proposal.sight.blind);
+    let proposal = project.propose(global, Goal::Up).await?;
     say(&match verb.output {
         Listing::Table => table(&proposal),
         Listing::Json => document(&proposal),

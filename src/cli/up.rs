@@ -10,7 +10,7 @@ use super::terminal::{self, Stream};
 use super::{interrupt, prompt};
 use crate::apply::Events;
 use crate::plan::{Action, Step};
-use crate::reconcile::{Converged, Goal, Proposal, converge, propose};
+use crate::reconcile::{Converged, Goal, Proposal, converge};
 use crate::report::{self, Detail, Reporter, Style};
 use crate::resource::Disruption;
 use crate::store::Store;
@@ -86,10 +86,7 @@ fn machine_of(step: &Step) -> String {
 }
 
 pub(super) async fn dry_run(global: &Global, project: &Project, goal: Goal, detailed: bool) -> Result<Exit, Error> {
-    let store = project.existing_store()?;
-    let cx = project.context(interrupt::token());
-    let proposal = propose(&project.catalog, goal, store.as_deref(), &cx, usize::from(global.parallel)).await?;
-    project.warn_blind(&proposal.sight.blind);
+    let proposal = project.propose(global, goal).await?;
     say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
     Ok(if detailed && !proposal.plan.is_empty() { Exit::Pending } else { Exit::Done })
 }

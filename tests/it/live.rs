@@ -170,8 +170,8 @@ machines: {{ node: {{ count: 2 }} }}
     sandbox.ok("up -y --progress json");
     sandbox.assert_converged();
     assert_eq!(on(&sandbox, "node-1", &["hostname"]), "node-1");
-    on(&sandbox, "node-1", &["ping", "-c", "1", "-W", "10", "node-2"]);
-    on(&sandbox, "node-2", &["ping", "-c", "1", "-W", "10", "node-1"]);
+    on(&sandbox, "node-1", &["sudo", "busybox", "ping", "-c", "1", "-W", "10", "node-2"]);
+    on(&sandbox, "node-2", &["sudo", "busybox", "ping", "-c", "1", "-W", "10", "node-1"]);
     let list: Value = serde_json::from_str(&sandbox.ok("ls -o json").stdout).expect("JSON");
     assert_eq!(list[0]["state"], "running");
     assert_ne!(list[0]["address"], list[1]["address"]);

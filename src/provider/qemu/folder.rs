@@ -3,9 +3,9 @@
 //! `<data>/<project>/<provider>/<machine>/` holds everything of a machine, so that moving a project means moving
 //! a folder and losing the cache loses nothing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -187,16 +187,16 @@ pub(super) fn make_private(path: &Path) -> Result<(), Failure> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(problem(path))
 }
 
+/// Under a name of its own beside the file and then renamed: resources of one machine write at the same time.
 pub(super) fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".new");
-    let part = PathBuf::from(part);
-    remove_file(&part)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
     let write = || {
-        let mut file = File::options().write(true).create_new(true).mode(mode).open(&part)?;
+        let permissions = fs::Permissions::from_mode(mode);
+        let mut file = tempfile::Builder::new().prefix(".new-").permissions(permissions).tempfile_in(folder)?;
         file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
     };
     write().map_err(problem(path))
 }
@@ -229,4 +229,25 @@ pub(super) fn remove_tree(path: &Path) -> Result<(), Failure> {
 /// A folder that is not empty stays, which is what we want.
 fn remove_empty(path: &Path) {
     let _ = fs::remove_dir(path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Folder, Label};
+
+    #[test]
+    fn resources_of_one_machine_may_label_its_folder_at_the_same_time() {
+        let home = tempfile::TempDir::new().unwrap();
+        for round in 0..50 {
+            let path = home.path().join(round.to_string());
+            let label = Label { project: "p".into(), id: None, provider: "q".into(), machine: "m".into() };
+            let (root, runtime) = (home.path().to_owned(), home.path().join("run"));
+            let folder = Folder { runtime_root: runtime.clone(), path, runtime, root, label };
+            std::thread::scope(|scope| {
+                let tries: Vec<_> = (0..4).map(|_| scope.spawn(|| folder.prepare())).collect();
+                tries.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+            });
+            assert!(folder.is_ours().unwrap());
+        }
+    }
 }

@@ -101,6 +101,15 @@ impl Sandbox {
     }
 }
 
+/// A test that failed half-way leaves no machine running.
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            _ = self.command(["destroy", "-y"]).output();
+        }
+    }
+}
+
 fn collect(folder: &Path, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.expect("an entry").path();
