@@ -102,7 +102,7 @@ pub(super) enum Verb {
 #[derive(Debug, Arguments)]
 pub(super) struct Init {
     /// The project's name; this folder's without it
-    #[arg(long)]
+    #[arg(long, env = "MACHINE_NAME")]
     pub(super) name: Option<String>,
     /// Where to write it
     #[arg(default_value = "Machinefile.yaml")]
