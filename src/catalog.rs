@@ -12,6 +12,7 @@ use crate::note::{Note, suggestion};
 use crate::provider::{DRIVERS, Driver, Provider, Site, setting};
 use crate::resource::{Resource, Source};
 use crate::transport::ssh::Connections;
+use crate::value::Path;
 
 /// Everything a project is made of, ready to be linked.
 #[derive(Clone, Debug)]
@@ -50,10 +51,11 @@ pub fn expand(desired: &Desired, dirs: &Dirs) -> Result<(Catalog, Vec<Note>), Ve
         return Err(notes);
     }
     let key_file = keyring::private_key(dirs, &desired.owner);
+    let idle = idle_providers(desired, dirs, &key);
     let hosts = Arc::new(Hosts::over_ssh(Connections::default(), key.clone(), key_file));
     let mut catalog = Catalog {
         resources: vec![Arc::new(Key::new(dirs, &desired.owner))],
-        sources: providers.values().map(|provider| Arc::clone(provider) as Arc<dyn Source>).collect(),
+        sources: providers.values().chain(&idle).map(|provider| Arc::clone(provider) as Arc<dyn Source>).collect(),
         providers,
         machines: BTreeMap::new(),
     };
@@ -91,6 +93,26 @@ fn open_providers(
         }
     }
     providers
+}
+
+/// Drivers that need no settings and that no machine uses now: one may have, before the last edit.
+fn idle_providers(desired: &Desired, dirs: &Dirs, key: &ResourceId) -> Vec<Arc<dyn Provider>> {
+    let is_idle = |driver: &&Driver| {
+        driver.settings.iter().all(|setting| setting.default.is_some())
+            && desired.providers.keys().all(|name| name.as_str() != driver.name)
+    };
+    let open = |driver: &Driver| {
+        let name = Name::new(driver.name).ok()?;
+        let provider = crate::desired::Provider {
+            name,
+            driver: driver.name.to_owned(),
+            settings: BTreeMap::new(),
+            base: std::path::PathBuf::from("/"),
+            at: Path::root(),
+        };
+        (driver.open)(&Site { owner: &desired.owner, dirs, provider: &provider, key }).ok()
+    };
+    DRIVERS.iter().filter(is_idle).filter_map(open).collect()
 }
 
 fn check_settings(driver: &Driver, provider: &crate::desired::Provider, notes: &mut Vec<Note>) {

@@ -1,5 +1,6 @@
 //! The program on one page: look, plan, apply, and look again until nothing is left to do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::apply::{Events, Outcome, Tools, apply};
@@ -8,7 +9,7 @@ use crate::graph;
 use crate::id::Name;
 use crate::observe::{Question, Sight, observe};
 use crate::plan::{Options, Plan, plan};
-use crate::resource::{Context, Found, Link, Observation, Outputs, Resource};
+use crate::resource::{Context, Failure, Found, Link, Observation, Outputs, Resource};
 use crate::store::{self, Recorded, Store};
 
 /// What to converge to.
@@ -43,12 +44,18 @@ pub struct Proposal {
 pub enum Converged {
     /// Nothing is left to do. Whether anything was done.
     Fully { changed: bool },
-    /// The caller did not consent to this plan.
-    Declined(Proposal),
+    /// All that could be seen is as it should be, but these sources could not be listed.
+    Blindly(Vec<(String, Failure)>),
+    /// The caller did not consent to this plan. Whether an earlier one was carried out.
+    Declined { changed: bool },
     /// Steps failed, were skipped or left undone.
     Partly(Outcome),
     /// What remains cannot be planned.
     Blocked(Proposal),
+    /// Something changes back as often as it is put right.
+    Unsettled(Proposal),
+    /// The user asked to stop between two rounds.
+    Stopped,
 }
 
 /// How often a plan may uncover things that could not be seen before it was carried out.
@@ -75,9 +82,12 @@ pub async fn propose(
         remembered: &|id| recorded.remembers(id),
         parallel,
     };
-    let sight = observe(&question, &context).await?;
+    let mut sight = observe(&question, &context).await?;
     let options = Options { destroying: goal == Goal::Destroy };
-    let plan = Arc::new(plan(&sight.graph, &sight.observed, &recorded, options));
+    let mut plan = plan(&sight.graph, &sight.observed, &recorded, options);
+    sight.blind.extend(undeclared(catalog, &recorded));
+    keep_unseen(&mut plan, &recorded, &sight, catalog);
+    let plan = Arc::new(plan);
     Ok(Proposal { sight, plan, recorded: Arc::new(recorded), context })
 }
 
@@ -99,7 +109,7 @@ pub async fn carry_out(proposal: &Proposal, store: &Arc<dyn Store>, events: &Eve
     apply(&proposal.plan, &proposal.sight.graph, &tools).await
 }
 
-/// Plans and applies until a plan is empty. `consent` sees every plan before it is carried out; its second argument
+/// Plans and applies until a plan is empty: what a round changed is looked at again. `consent` sees every plan before it is carried out; its second argument
 /// counts the rounds from 0.
 pub async fn converge(
     catalog: &Catalog,
@@ -112,31 +122,61 @@ pub async fn converge(
 ) -> Result<Converged, Error> {
     let mut changed = false;
     for round in 0..ROUNDS {
+        if cx.cancel.is_cancelled() {
+            return Ok(Converged::Stopped);
+        }
         let proposal = propose(catalog, goal, Some(store.as_ref()), cx, parallel).await?;
         if proposal.plan.steps.is_empty() && proposal.plan.forgotten.is_empty() {
-            return Ok(if proposal.plan.is_empty() {
-                Converged::Fully { changed }
-            } else {
-                Converged::Blocked(proposal)
-            });
+            return Ok(settled(goal, proposal, changed));
         }
         if !proposal.plan.steps.is_empty() && !consent(&proposal, round) {
-            return Ok(Converged::Declined(proposal));
+            return Ok(Converged::Declined { changed });
         }
         let outcome = carry_out(&proposal, store, events, parallel).await;
         changed |= outcome.done > 0;
         if !outcome.is_complete() {
             return Ok(Converged::Partly(outcome));
         }
-        if proposal.plan.deferred.is_empty() && !proposal.plan.blocked.is_empty() {
-            return Ok(Converged::Blocked(proposal));
-        }
-        if proposal.plan.deferred.is_empty() {
-            return Ok(Converged::Fully { changed });
-        }
     }
     let proposal = propose(catalog, goal, Some(store.as_ref()), cx, parallel).await?;
-    Ok(if proposal.plan.is_empty() { Converged::Fully { changed } } else { Converged::Blocked(proposal) })
+    Ok(if proposal.plan.steps.is_empty() { settled(goal, proposal, changed) } else { Converged::Unsettled(proposal) })
+}
+
+/// What it means that there is no step left.
+fn settled(goal: Goal, proposal: Proposal, changed: bool) -> Converged {
+    if !proposal.plan.is_empty() {
+        Converged::Blocked(proposal)
+    } else if goal == Goal::Destroy && !proposal.sight.blind.is_empty() {
+        Converged::Blindly(proposal.sight.blind)
+    } else {
+        Converged::Fully { changed }
+    }
+}
+
+/// Providers that made something of this project and that the Machinefile no longer speaks of.
+fn undeclared(catalog: &Catalog, recorded: &Recorded) -> Vec<(String, Failure)> {
+    let is_known = |realm: &str| catalog.sources.iter().any(|source| source.name() == realm);
+    let realms: BTreeSet<_> =
+        recorded.realms().filter_map(|(_, realm)| realm).filter(|realm| !is_known(realm)).collect();
+    let gone = |realm: &str| {
+        let why = Failure::new("the Machinefile no longer declares it, and it still holds machines of this project");
+        (realm.to_owned(), why.hint("put it back until they are deleted"))
+    };
+    realms.into_iter().map(gone).collect()
+}
+
+/// What could not be looked for is not forgotten.
+fn keep_unseen(plan: &mut Plan, recorded: &Recorded, sight: &Sight, catalog: &Catalog) {
+    let was_asked = |realm: &str| {
+        catalog.sources.iter().any(|source| source.name() == realm)
+            && !sight.blind.iter().any(|(name, _)| name == realm)
+    };
+    let unseen: BTreeSet<_> = recorded
+        .realms()
+        .filter(|(_, realm)| realm.is_some_and(|realm| !was_asked(realm)))
+        .map(|(id, _)| id.clone())
+        .collect();
+    plan.forgotten.retain(|id| !unseen.contains(id));
 }
 
 type Resources = Vec<Arc<dyn Resource>>;
@@ -157,12 +197,10 @@ fn wanted(catalog: &Catalog, goal: Goal, recorded: &Recorded) -> (Resources, Res
     let known: std::collections::HashSet<_> =
         desired.iter().chain(&orphans).map(|resource| resource.id().clone()).collect();
     let mut remembered = Vec::new();
-    for id in recorded.records.keys().chain(recorded.intents.keys().filter(|id| !recorded.records.contains_key(*id))) {
-        if !known.contains(id) {
-            let attributes = recorded.records.get(id).map(|record| record.attributes.clone()).unwrap_or_default();
-            let found = Found { id: id.clone(), attributes };
-            remembered.extend(catalog.sources.iter().find_map(|source| source.revive(&found)));
-        }
+    for (id, realm) in recorded.realms().filter(|(id, _)| !known.contains(*id)) {
+        let Some(source) = catalog.sources.iter().find(|source| Some(source.name()) == realm) else { continue };
+        let attributes = recorded.records.get(id).map(|record| record.attributes.clone()).unwrap_or_default();
+        remembered.extend(source.revive(&Found { id: id.clone(), attributes }));
     }
     orphans.append(&mut remembered);
     (desired, orphans)

@@ -41,13 +41,15 @@ pub(super) async fn operate(
         _ => Operation::Create,
     };
     let token = token(tools, &id, operation);
-    tools.store.write(Transition::Begin { id: id.clone(), operation, token: token.clone() }).await?;
+    let realm = resource.realm().map(str::to_owned);
+    let begin = Transition::Begin { id: id.clone(), operation, token: token.clone(), realm: realm.clone() };
+    tools.store.write(begin).await?;
 
     let cx = context(tools, &id, &token);
     match call(tools, resource.as_ref(), step, operation, &cx).await {
         Ok(Some(attributes)) => {
             tools.context.outputs.set(id.clone(), attributes.clone());
-            let record = Record { attributes, parents: resource.parents().to_vec(), token };
+            let record = Record { attributes, parents: resource.parents().to_vec(), token, realm };
             tools.store.write(Transition::Hold { id, record }).await?;
             Ok(())
         }
@@ -137,7 +139,7 @@ async fn call(
         tools.events.send(Event::Retrying { resource: resource.id().clone(), failure, wait });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = cx.cancel.cancelled() => {}
+            () = cx.cancel.cancelled() => return Err(Failure::new("stopped on request, before trying again")),
         }
     }
 }

@@ -82,7 +82,10 @@ impl Run<'_> {
     }
 
     fn start_ready(&mut self) {
-        while self.tasks.len() < self.tools.parallel.max(1) && !self.stopping && self.outcome.store.is_none() {
+        if self.tools.context.cancel.is_cancelled() || self.outcome.store.is_some() {
+            return;
+        }
+        while self.tasks.len() < self.tools.parallel.max(1) {
             let Some(vertex) = self.schedule.queue.take() else { break };
             let Some((step, phase)) = self.schedule.step(vertex, self.plan) else {
                 self.schedule.queue.finish(vertex);

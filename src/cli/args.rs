@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 /// Machines, Docker Engines and compose projects from one checked-in Machinefile.
@@ -111,7 +112,10 @@ pub(super) struct Init {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
+    /// For people
+    #[value(alias = "table")]
     Text,
+    /// For programs
     Json,
 }
 
@@ -120,20 +124,20 @@ pub(super) struct Plan {
     #[arg(short, long, default_value = "text", env = "MACHINE_OUTPUT")]
     pub(super) output: Output,
     /// Show the values of new things too
-    #[arg(long, env = "MACHINE_LONG")]
+    #[arg(long, env = "MACHINE_LONG", value_parser = FalseyValueParser::new())]
     pub(super) long: bool,
     /// Exit with 2 when there is something to do
-    #[arg(long, env = "MACHINE_DETAILED_EXITCODE")]
+    #[arg(long, env = "MACHINE_DETAILED_EXITCODE", value_parser = FalseyValueParser::new())]
     pub(super) detailed_exitcode: bool,
 }
 
 #[derive(Debug, Arguments)]
 pub(super) struct Up {
     /// Do not ask, except for what loses data
-    #[arg(short, long, env = "MACHINE_YES")]
+    #[arg(short, long, env = "MACHINE_YES", value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,
     /// Stop after the plan
-    #[arg(long, env = "MACHINE_DRY_RUN")]
+    #[arg(long, env = "MACHINE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub(super) dry_run: bool,
     /// Let this machine or resource be replaced; may be repeated
     #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_REPLACE", value_delimiter = ',')]
@@ -142,39 +146,33 @@ pub(super) struct Up {
     #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
     pub(super) allow_destroy: Vec<String>,
     /// Exit with 2 when `--dry-run` finds something to do
-    #[arg(long, env = "MACHINE_DETAILED_EXITCODE")]
+    #[arg(long, env = "MACHINE_DETAILED_EXITCODE", value_parser = FalseyValueParser::new())]
     pub(super) detailed_exitcode: bool,
 }
 
 #[derive(Debug, Arguments)]
 pub(super) struct Destroy {
     /// Do not ask
-    #[arg(short, long, env = "MACHINE_YES")]
+    #[arg(short, long, env = "MACHINE_YES", value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,
     /// Stop after the plan
-    #[arg(long, env = "MACHINE_DRY_RUN")]
+    #[arg(long, env = "MACHINE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub(super) dry_run: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Listing {
-    Table,
-    Json,
 }
 
 #[derive(Debug, Arguments)]
 pub(super) struct List {
-    #[arg(short, long, default_value = "table", env = "MACHINE_OUTPUT")]
-    pub(super) output: Listing,
+    #[arg(short, long, default_value = "text", env = "MACHINE_OUTPUT")]
+    pub(super) output: Output,
     /// Names only
-    #[arg(short, long, env = "MACHINE_QUIET")]
+    #[arg(short, long, env = "MACHINE_QUIET", value_parser = FalseyValueParser::new())]
     pub(super) quiet: bool,
 }
 
 #[derive(Debug, Arguments)]
 pub(super) struct Status {
-    #[arg(short, long, default_value = "table", env = "MACHINE_OUTPUT")]
-    pub(super) output: Listing,
+    #[arg(short, long, default_value = "text", env = "MACHINE_OUTPUT")]
+    pub(super) output: Output,
 }
 
 #[derive(Debug, Arguments)]
@@ -203,7 +201,7 @@ pub(super) enum GraphFormat {
 
 #[derive(Debug, Arguments)]
 pub(super) struct Graph {
-    #[arg(long, short = 'o', default_value = "tree", env = "MACHINE_OUTPUT")]
+    #[arg(long, short = 'o', default_value = "tree", env = "MACHINE_GRAPH_FORMAT")]
     pub(super) format: GraphFormat,
 }
 

@@ -17,12 +17,15 @@ pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> 
             .hint("run with -y (or MACHINE_YES=true) to delete everything of this project"));
     }
     let name = project.owner().project.clone();
-    let exit = up::carry_out(global, &project, Goal::Destroy, |_, _| {
-        verb.yes || prompt::typed(&format!("This deletes all of it. Type the project's name ({name}): "), name.as_str())
+    let question = format!("This deletes all of it. Type the project's name ({name}): ");
+    let lock = project.lock()?;
+    let exit = up::carry_out(global, &project, Goal::Destroy, |_, _, cancel| {
+        verb.yes || prompt::typed(&question, name.as_str(), cancel)
     })
     .await?;
     if exit == Exit::Done {
         project.remove_state();
     }
+    drop(lock);
     Ok(exit)
 }

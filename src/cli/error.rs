@@ -27,6 +27,11 @@ impl Error {
         Self { exit: Exit::Usage, ..Self::failed(text) }
     }
 
+    /// The user asked to stop.
+    pub(super) fn interrupted() -> Self {
+        Self { exit: Exit::Interrupted, ..Self::failed("stopped on request") }
+    }
+
     /// Diagnostics that were drawn with their places.
     pub(super) fn drawn(text: impl Into<String>) -> Self {
         Self { rendered: true, ..Self::failed(text) }

@@ -1,6 +1,6 @@
 //! `machine ls`.
 
-use super::args::{Global, List, Listing};
+use super::args::{Global, List, Output};
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, say};
@@ -21,8 +21,8 @@ pub(super) async fn run(global: &Global, verb: &List) -> Result<Exit, Error> {
     let proposal = project.propose(global, Goal::Up).await?;
     let rows = rows(&project, &proposal.sight);
     say(&match verb.output {
-        Listing::Table => report::machines(&rows),
-        Listing::Json => report::machines_json(&rows),
+        Output::Text => report::machines(&rows),
+        Output::Json => report::machines_json(&rows),
     });
     Ok(Exit::Done)
 }

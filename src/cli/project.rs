@@ -20,6 +20,7 @@ use crate::reconcile::{Goal, Proposal, propose};
 use crate::report::{Style, diagnostic};
 use crate::resource::{Context, Failure, Outputs, Progress};
 use crate::store::{Holder, Lock, Sqlite, Store};
+use crate::transport::quote;
 
 /// Prints data. A reader that closed the pipe has had enough.
 pub(super) fn say(text: &str) {
@@ -36,6 +37,7 @@ pub(super) struct Project {
     pub(super) catalog: Catalog,
     pub(super) dirs: Dirs,
     files: Vec<PathBuf>,
+    project_name: Option<String>,
     style: Style,
 }
 
@@ -57,7 +59,14 @@ impl Project {
             Err(notes) => (None, notes),
         };
         let catalog = accept(&config, catalog, &notes, style)?;
-        Ok(Self { desired, catalog, dirs, files: global.files.clone(), style })
+        Ok(Self {
+            desired,
+            catalog,
+            dirs,
+            files: global.files.clone(),
+            project_name: global.project_name.clone(),
+            style,
+        })
     }
 
     pub(super) fn owner(&self) -> &Owner {
@@ -113,7 +122,11 @@ impl Project {
         let store = self.existing_store()?;
         let cx = self.context(super::interrupt::token());
         let parallel = usize::from(global.parallel);
-        let proposal = propose(&self.catalog, goal, store.as_deref(), &cx, parallel).await?;
+        let looking = propose(&self.catalog, goal, store.as_deref(), &cx, parallel);
+        let proposal = tokio::select! {
+            proposal = looking => proposal?,
+            () = cx.cancel.cancelled() => return Err(Error::interrupted()),
+        };
         self.warn_blind(&proposal.sight.blind);
         Ok(proposal)
     }
@@ -130,8 +143,10 @@ impl Project {
 
     /// The command line that runs `verb` on this project again.
     pub(super) fn command(&self, verb: &str) -> String {
-        let files: Vec<_> = self.files.iter().map(|file| format!(" -f {}", file.display())).collect();
-        format!("machine{} {verb}", files.concat())
+        let mut words = vec!["machine".to_owned()];
+        words.extend(self.files.iter().flat_map(|file| ["-f".to_owned(), file.display().to_string()]));
+        words.extend(self.project_name.iter().flat_map(|name| ["-p".to_owned(), name.clone()]));
+        format!("{} {verb}", quote::line(&words))
     }
 
     /// The machines meant by names on the command line; a counted machine's name means all its members.

@@ -1,25 +1,39 @@
-//! Questions, on standard error; no is the default.
+//! Questions, on standard error; no is the default, and Ctrl-C is a no.
 
 use std::io::{BufRead as _, Write as _};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 /// Yes or no.
-pub(super) fn confirm(question: &str) -> bool {
-    let answer = ask(&format!("{question} [y/N] "));
+pub(super) fn confirm(question: &str, cancel: &CancellationToken) -> bool {
+    let answer = ask(&format!("{question} [y/N] "), cancel);
     matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// Whether exactly this word is typed.
-pub(super) fn typed(question: &str, word: &str) -> bool {
-    ask(question) == word
+pub(super) fn typed(question: &str, word: &str, cancel: &CancellationToken) -> bool {
+    ask(question, cancel) == word
 }
 
-fn ask(question: &str) -> String {
+/// The line typed, or nothing once the user has asked to stop: a thread that waits for a line cannot be woken otherwise.
+fn ask(question: &str, cancel: &CancellationToken) -> String {
     let mut stderr = std::io::stderr().lock();
     _ = write!(stderr, "{question}");
     _ = stderr.flush();
-    let mut line = String::new();
-    match std::io::stdin().lock().read_line(&mut line) {
-        Ok(_) => line.trim().to_owned(),
-        Err(_) => String::new(),
+    drop(stderr);
+    let (answer, answers) = channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        _ = std::io::stdin().lock().read_line(&mut line);
+        _ = answer.send(line.trim().to_owned());
+    });
+    loop {
+        match answers.recv_timeout(Duration::from_millis(50)) {
+            Ok(line) => return line,
+            Err(RecvTimeoutError::Timeout) if !cancel.is_cancelled() => {}
+            Err(_) => return String::new(),
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::keyring;
 use crate::provider::output;
 use crate::reconcile::look_at;
 use crate::resource::Observation;
-use crate::transport::local;
+use crate::transport::{local, quote};
 use crate::value::plain;
 
 pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
@@ -26,12 +26,14 @@ pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
         Some(Observation::Present(attributes)) => attributes,
         Some(Observation::Unreadable(why)) => return Err(Error::failed(format!("{name} cannot be read: {why}"))),
         Some(Observation::Absent) | None => {
-            return Err(Error::failed(format!("{name} does not exist")).hint("make it: machine up"));
+            let again = project.command("up");
+            return Err(Error::failed(format!("{name} does not exist")).hint(format!("make it: {again}")));
         }
     };
     let text = |key: &str| attributes.get(key).map(plain).unwrap_or_default();
     if text(output::POWER) != "running" {
-        return Err(Error::failed(format!("{name} is stopped")).hint(format!("start it: machine start {name}")));
+        return Err(Error::failed(format!("{name} is stopped"))
+            .hint(format!("start it: {}", project.command(&format!("start {name}")))));
     }
     let Some((host, port)) = text(output::SSH).rsplit_once(':').map(|(h, p)| (h.to_owned(), p.to_owned())) else {
         return Err(Error::failed(format!("{name} cannot be reached by SSH")));
@@ -45,7 +47,11 @@ pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
     }
     argv.extend(["-o".to_owned(), format!("UserKnownHostsFile={}", known.display())]);
     argv.extend([format!("{}@{host}", machine.ssh.user), "--".to_owned()]);
-    argv.extend(verb.command.iter().cloned());
+    // One word is a line for the remote shell, as with ssh itself; several keep their boundaries.
+    argv.extend(match verb.command.as_slice() {
+        [line] => vec![line.clone()],
+        words => words.iter().map(|word| quote::line(std::slice::from_ref(word))).collect(),
+    });
     let status = local::attached(&argv).await.map_err(|why| Error::failed(format!("cannot run `ssh`: {why}")))?;
     Ok(Exit::Remote(u8::try_from(status).unwrap_or(255)))
 }

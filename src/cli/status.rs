@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::args::{Global, Listing, Status};
+use super::args::{Global, Output, Status};
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, say};
@@ -17,8 +17,8 @@ pub(super) async fn run(global: &Global, verb: &Status) -> Result<Exit, Error> {
     let project = Project::load(global)?;
     let proposal = project.propose(global, Goal::Up).await?;
     say(&match verb.output {
-        Listing::Table => table(&proposal),
-        Listing::Json => document(&proposal),
+        Output::Text => table(&proposal),
+        Output::Json => document(&proposal),
     });
     Ok(Exit::Done)
 }
@@ -31,6 +31,9 @@ fn verdicts(proposal: &Proposal) -> HashMap<&ResourceId, String> {
     }
     for blocked in &proposal.plan.blocked {
         verdicts.insert(&blocked.resource, format!("blocked: {}", blocked.why));
+    }
+    for id in &proposal.plan.vanishing {
+        verdicts.insert(id, "goes with what it lives in".to_owned());
     }
     for deferred in &proposal.plan.deferred {
         verdicts.insert(&deferred.resource, format!("seen once {} is done", deferred.until));

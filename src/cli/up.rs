@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::args::{Global, Up};
 use super::error::Error;
 use super::exit_code::Exit;
@@ -11,7 +13,7 @@ use super::{interrupt, prompt};
 use crate::apply::Events;
 use crate::plan::{Action, Step};
 use crate::reconcile::{Converged, Goal, Proposal, converge};
-use crate::report::{self, Detail, Reporter, Style};
+use crate::report::{self, Detail, Face, Reporter, Style};
 use crate::resource::Disruption;
 use crate::store::Store;
 
@@ -20,16 +22,18 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
     if verb.dry_run {
         return dry_run(global, &project, Goal::Up, verb.detailed_exitcode).await;
     }
+    let _lock = project.lock()?;
     let mut refusal = None;
-    let exit =
-        carry_out(global, &project, Goal::Up, |proposal, round| match consent(verb, &project, proposal, round) {
+    let exit = carry_out(global, &project, Goal::Up, |proposal, round, cancel| {
+        match consent(verb, &project, proposal, round, cancel) {
             Ok(yes) => yes,
             Err(error) => {
                 refusal = Some(error);
                 false
             }
-        })
-        .await?;
+        }
+    })
+    .await?;
     if let Some(error) = refusal {
         return Err(error);
     }
@@ -41,30 +45,34 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
 
 /// Whether this plan may be carried out. What was deferred in an earlier round was announced there; only losses are
 /// asked about again.
-fn consent(verb: &Up, project: &Project, proposal: &Proposal, round: usize) -> Result<bool, Error> {
+fn consent(
+    verb: &Up,
+    project: &Project,
+    proposal: &Proposal,
+    round: usize,
+    cancel: &CancellationToken,
+) -> Result<bool, Error> {
     let steps = &proposal.plan.steps;
     let unallowed: Vec<_> = steps.iter().filter(|step| loses(step) && !is_allowed(verb, step)).collect();
     let asking = terminal::can_ask() && !verb.yes;
     if let Some(first) = unallowed.first() {
         if asking {
             let name = &project.owner().project;
-            return Ok(prompt::typed(
-                &format!("Some of this cannot be undone. Type the project's name ({name}): "),
-                name.as_str(),
-            ));
+            let question = format!("Some of this cannot be undone. Type the project's name ({name}): ");
+            return Ok(prompt::typed(&question, name.as_str(), cancel));
         }
-        let flag = if first.action == Action::Delete { "--allow-destroy" } else { "--allow-replace" };
-        let flags: Vec<_> = unallowed.iter().map(|step| format!("{flag} {}", machine_of(step))).collect();
-        let mut flags = flags;
+        let flag = |step: &Step| if step.action == Action::Delete { "--allow-destroy" } else { "--allow-replace" };
+        let mut flags: Vec<_> = unallowed.iter().map(|step| format!("{} {}", flag(step), machine_of(step))).collect();
         flags.dedup();
         let text = format!("{} would lose data, and -y alone never does that", first.resource);
-        return Err(Error::failed(text).hint(format!("if that is meant: machine up -y {}", flags.join(" "))));
+        let again = project.command(&format!("up -y {}", flags.join(" ")));
+        return Err(Error::failed(text).hint(format!("if that is meant: {again}")));
     }
     if verb.yes || round > 0 {
         return Ok(true);
     }
     if asking {
-        return Ok(prompt::confirm("Go ahead?"));
+        return Ok(prompt::confirm("Go ahead?", cancel));
     }
     Err(Error::failed("there is nobody to ask for consent").hint("run with -y (or MACHINE_YES=true) to go ahead"))
 }
@@ -91,53 +99,69 @@ pub(super) async fn dry_run(global: &Global, project: &Project, goal: Goal, deta
     Ok(if detailed && !proposal.plan.is_empty() { Exit::Pending } else { Exit::Done })
 }
 
-/// Locks the project and converges, showing each plan before `consent` is asked.
+/// Converges a project whose lock is held, showing each plan before `consent` is asked.
 pub(super) async fn carry_out(
     global: &Global,
     project: &Project,
     goal: Goal,
-    mut consent: impl FnMut(&Proposal, usize) -> bool,
+    mut consent: impl FnMut(&Proposal, usize, &CancellationToken) -> bool,
 ) -> Result<Exit, Error> {
-    let style = terminal::style(global, Stream::Error);
-    let _lock = project.lock()?;
+    let (style, face) = (terminal::style(global, Stream::Error), terminal::face(global));
     let store: Arc<dyn Store> = Arc::new(project.open_store()?);
-    let reporter = Reporter::new(terminal::face(global), style);
+    let reporter = Reporter::new(face, style);
     let events = Events::new(move |event| reporter.show(&event));
     let cancel = interrupt::token();
     let cx = project.context(cancel.clone());
     let show = |proposal: &Proposal, round: usize| {
-        project.warn_blind(&proposal.sight.blind);
-        tell(&report::plan(&proposal.plan, Detail::Changes, style));
-        consent(proposal, round)
+        match face {
+            Face::Tty | Face::Plain => {
+                project.warn_blind(&proposal.sight.blind);
+                tell(&report::plan(&proposal.plan, Detail::Changes, style));
+            }
+            Face::Json => tell(&report::plan_event(&proposal.plan)),
+            Face::Quiet => {}
+        }
+        consent(proposal, round, &cancel)
     };
     let parallel = usize::from(global.parallel);
     let converged = converge(&project.catalog, goal, &store, &cx, &events, parallel, show).await?;
-    Ok(conclude(project, goal, converged, cancel.is_cancelled(), style))
+    let exit = conclude(project, goal, converged, face, style);
+    Ok(if cancel.is_cancelled() && exit != Exit::Done { Exit::Interrupted } else { exit })
 }
 
-fn conclude(project: &Project, goal: Goal, converged: Converged, interrupted: bool, style: Style) -> Exit {
+/// Says how it ended. Programs read it from the events and the exit code.
+fn conclude(project: &Project, goal: Goal, converged: Converged, face: Face, style: Style) -> Exit {
     let again = project.command(if goal == Goal::Up { "up" } else { "destroy" });
-    match converged {
+    let (text, exit) = match converged {
         Converged::Fully { changed } => {
-            tell(match (goal, changed) {
-                (Goal::Up, false) => "Nothing to do: everything is as the Machinefile asks.\n",
-                (Goal::Up, true) => "Done: everything is as the Machinefile asks.\n",
-                (Goal::Destroy, false) => "Nothing to do: nothing of this project is left.\n",
-                (Goal::Destroy, true) => "Done: nothing of this project is left.\n",
-            });
-            Exit::Done
+            if matches!(face, Face::Quiet) {
+                return Exit::Done;
+            }
+            let begin = if changed { "Done" } else { "Nothing to do" };
+            let rest = match goal {
+                Goal::Up => "everything is as the Machinefile asks",
+                Goal::Destroy => "nothing of this project is left",
+            };
+            (format!("{begin}: {rest}.\n"), Exit::Done)
         }
-        Converged::Declined(_) => {
-            tell("Nothing was changed.\n");
-            Exit::Failed
+        Converged::Declined { changed: false } => ("Nothing was changed.\n".to_owned(), Exit::Failed),
+        Converged::Declined { changed: true } => {
+            ("What was shown before is done; this last part is not.\n".to_owned(), Exit::Failed)
         }
-        Converged::Partly(outcome) => {
-            tell(&report::failures(&outcome, &again, style));
-            if interrupted { Exit::Interrupted } else { Exit::Failed }
+        Converged::Partly(outcome) => (report::failures(&outcome, &again, style), Exit::Failed),
+        Converged::Blocked(proposal) => (report::blocked(&proposal.plan, style), Exit::Failed),
+        Converged::Unsettled(proposal) => {
+            let plan = report::plan(&proposal.plan, Detail::Changes, style);
+            (format!("This comes back as often as it is put right:\n{plan}"), Exit::Failed)
         }
-        Converged::Blocked(proposal) => {
-            tell(&report::blocked(&proposal.plan, style));
-            Exit::Failed
+        Converged::Blindly(sources) => {
+            let names: Vec<_> = sources.iter().map(|(name, why)| format!("{name} ({why})")).collect();
+            (format!("What is left there could not be seen: {}. Then: {again}\n", names.join(", ")), Exit::Failed)
         }
+        Converged::Stopped => (format!("Stopped. To go on from here: {again}\n"), Exit::Interrupted),
+    };
+    if !matches!(face, Face::Json) {
+        tell(&text);
     }
+    exit
 }

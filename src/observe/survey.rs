@@ -11,7 +11,8 @@ use crate::value::Attributes;
 
 /// What the sources listed.
 pub(super) struct Survey {
-    found: HashMap<ResourceId, (usize, Found)>,
+    /// By id; in which source, and what.
+    found: HashMap<ResourceId, Vec<(usize, Found)>>,
     sources: Vec<Arc<dyn Source>>,
     blind: HashMap<String, Failure>,
 }
@@ -21,7 +22,11 @@ pub(super) async fn survey(sources: &[Arc<dyn Source>], cx: &Context) -> Survey 
     let mut survey = Survey { found: HashMap::new(), sources: sources.to_vec(), blind: HashMap::new() };
     for (index, listing) in listings.into_iter().enumerate() {
         match listing {
-            Ok(found) => survey.found.extend(found.into_iter().map(|item| (item.id.clone(), (index, item)))),
+            Ok(found) => {
+                for item in found {
+                    survey.found.entry(item.id.clone()).or_default().push((index, item));
+                }
+            }
             Err(failure) => _ = survey.blind.insert(sources[index].name().to_owned(), failure),
         }
     }
@@ -29,8 +34,15 @@ pub(super) async fn survey(sources: &[Arc<dyn Source>], cx: &Context) -> Survey 
 }
 
 impl Survey {
-    pub(super) fn attributes(&self, id: &ResourceId) -> Option<&Attributes> {
-        self.found.get(id).map(|(_, found)| &found.attributes)
+    /// What the source of this name lists under an id.
+    pub(super) fn attributes(&self, id: &ResourceId, realm: &str) -> Option<&Attributes> {
+        let found = self.found.get(id)?.iter().find(|(source, _)| self.sources[*source].name() == realm);
+        found.map(|(_, found)| &found.attributes)
+    }
+
+    /// Another source that lists the same id.
+    pub(super) fn elsewhere(&self, id: &ResourceId, realm: &str) -> Option<&str> {
+        self.found.get(id)?.iter().map(|(source, _)| self.sources[*source].name()).find(|name| *name != realm)
     }
 
     pub(super) fn failure(&self, source: &str) -> Option<&Failure> {
@@ -40,8 +52,10 @@ impl Survey {
     /// Handles to what was listed and is in none of `known`, in the order of ids.
     pub(super) fn orphans(&self, desired: &[Arc<dyn Resource>], known: &[Arc<dyn Resource>]) -> Vec<Arc<dyn Resource>> {
         let known: HashSet<_> = desired.iter().chain(known).map(|resource| resource.id()).collect();
-        let mut strays: Vec<_> = self.found.values().filter(|(_, found)| !known.contains(&found.id)).collect();
-        strays.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+        let mut strays: Vec<_> =
+            self.found.values().flatten().filter(|(_, found)| !known.contains(&found.id)).collect();
+        strays.sort_by(|a, b| (&a.1.id, a.0).cmp(&(&b.1.id, b.0)));
+        strays.dedup_by(|a, b| a.1.id == b.1.id);
         strays.into_iter().filter_map(|(source, found)| self.sources[*source].revive(found)).collect()
     }
 

@@ -67,11 +67,17 @@ fn known(
         }
     }
     let resource = &graph.at(position).resource;
+    let realm = resource.realm()?;
+    if let Some(other) = survey.elsewhere(resource.id(), realm) {
+        return Some(Observation::Unreadable(format!(
+            "it is still at provider `{other}`: take it out of the Machinefile, run `machine up`, then put it back"
+        )));
+    }
     let source = resource.listed_by()?;
     if let Some(failure) = survey.failure(source.name()) {
         return Some(Observation::Unreadable(failure.to_string()));
     }
-    match survey.attributes(resource.id()) {
+    match survey.attributes(resource.id(), source.name()) {
         Some(attributes) => Some(Observation::Present(attributes.clone())),
         None if (question.remembered)(resource.id()) => None,
         None => Some(Observation::Absent),

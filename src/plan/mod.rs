@@ -22,6 +22,8 @@ pub struct Plan {
     pub blocked: Vec<Blocked>,
     /// Cannot be seen before other steps are done; planned in the next round.
     pub deferred: Vec<Deferred>,
+    /// Gone with what they live in, without a step of their own.
+    pub vanishing: Vec<ResourceId>,
     /// Recorded once, gone now and wanted no more: only their records go.
     pub forgotten: Vec<ResourceId>,
     /// How many resources are as desired.

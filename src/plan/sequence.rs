@@ -43,6 +43,7 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     let mut rebuilt = None;
     let mut held = None;
     let mut vanishes = None;
+    let mut shaken = None;
     let mut undermined = Vec::new();
     for (parent, link) in graph.parents(position) {
         let parent_id = graph.at(parent).resource.id();
@@ -62,16 +63,25 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
                 {
                     rebuilt = Some(replace(node, parent_id));
                 }
-                _ => held = held.or_else(|| Some(Standing::Deferred(parent_id.clone()))),
+                _ => {
+                    shaken = shaken.or_else(|| is_shaken(step, link).then(|| parent_id.clone()));
+                    held = held.or_else(|| Some(Standing::Deferred(parent_id.clone())));
+                }
             },
             Standing::Blocked(_) => held = Some(Standing::Blocked(format!("{parent_id} comes first and is blocked"))),
-            Standing::Deferred(until) => held = held.or_else(|| Some(Standing::Deferred(until.clone()))),
+            Standing::Deferred(until) => {
+                shaken = shaken.or_else(|| (link == Link::Within).then(|| until.clone()));
+                held = held.or_else(|| Some(Standing::Deferred(until.clone())));
+            }
             Standing::Keep | Standing::Vanishes(_) => {}
         }
     }
     // What is built upon something that goes by itself must go before it, not with the parent it lives in.
     if let Some(root) = vanishes.filter(|root| !exists || undermined.iter().all(|other| other == root)) {
         return Standing::Vanishes(root);
+    }
+    if let (Some(until), None, true, Some(Standing::Deferred(_))) = (shaken, &rebuilt, node.wanted, &held) {
+        return Standing::Deferred(until);
     }
     let parent_moves = matches!(held, Some(Standing::Deferred(_)));
     let only_order = parent_moves && !waits_for_sight(graph, position, standings);
@@ -92,6 +102,11 @@ fn is_made_anew(step: &Step) -> bool {
         Action::Create => matches!(step.reason, Reason::ParentReplaced(_)),
         Action::Update | Action::Delete => false,
     }
+}
+
+/// Whether what lives inside restarts with it, so that what was seen of it no longer counts.
+fn is_shaken(step: &Step, link: Link) -> bool {
+    link == Link::Within && step.action == Action::Update && step.disruption >= Disruption::Reboot
 }
 
 /// Whether some parent is itself deferred, rather than merely having a step of its own.
@@ -130,7 +145,7 @@ fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: V
         match standings[position].take().expect("each position once") {
             Standing::Keep if !node.wanted => {}
             Standing::Keep => plan.unchanged += 1,
-            Standing::Vanishes(_) => {}
+            Standing::Vanishes(_) => plan.vanishing.push(resource),
             Standing::Step(step) if step.action == Action::Delete => deletes.push(step),
             Standing::Step(step) => plan.steps.push(step),
             Standing::Blocked(why) => plan.blocked.push(Blocked { resource, why }),

@@ -12,6 +12,6 @@ mod text;
 pub use machines::{Row, machines, machines_json};
 pub use outcome::{blocked, failures};
 pub use plan::{Detail, plan};
-pub use plan_json::plan_json;
+pub use plan_json::{plan_event, plan_json};
 pub use progress::{Face, Reporter};
 pub use style::Style;

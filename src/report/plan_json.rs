@@ -55,6 +55,26 @@ struct Counts {
     unchanged: usize,
 }
 
+/// How many steps a plan has of each kind, as one line among the events of a run.
+#[must_use]
+pub fn plan_event(plan: &Plan) -> String {
+    let line = serde_json::json!({"format": 1, "event": "plan", "summary": counts(plan)});
+    format!("{line}\n")
+}
+
+fn counts(plan: &Plan) -> Counts {
+    let sum = plan.summary();
+    Counts {
+        create: sum.create,
+        update: sum.update,
+        replace: sum.replace,
+        delete: sum.delete,
+        deferred: plan.deferred.len(),
+        blocked: plan.blocked.len(),
+        unchanged: plan.unchanged,
+    }
+}
+
 /// Pretty-printed, ends with a line break.
 #[must_use]
 pub fn plan_json(plan: &Plan, project: &str) -> String {
@@ -74,7 +94,6 @@ pub fn plan_json(plan: &Plan, project: &str) -> String {
             })
             .collect(),
     });
-    let sum = plan.summary();
     let document = Document {
         format: 1,
         project,
@@ -85,15 +104,7 @@ pub fn plan_json(plan: &Plan, project: &str) -> String {
             .map(|d| Until { resource: d.resource.as_str(), until: d.until.as_str() })
             .collect(),
         blocked: plan.blocked.iter().map(|b| Why { resource: b.resource.as_str(), why: &b.why }).collect(),
-        summary: Counts {
-            create: sum.create,
-            update: sum.update,
-            replace: sum.replace,
-            delete: sum.delete,
-            deferred: plan.deferred.len(),
-            blocked: plan.blocked.len(),
-            unchanged: plan.unchanged,
-        },
+        summary: counts(plan),
     };
     format!("{}\n", serde_json::to_string_pretty(&document).expect("plain data"))
 }

@@ -121,6 +121,11 @@ pub trait Resource: Debug + Send + Sync {
         false
     }
 
+    /// The name of the source in whose listing it would be found. The same id in another realm is another thing.
+    fn realm(&self) -> Option<&str> {
+        self.listed_by().map(Source::name)
+    }
+
     /// The source whose one listing covers this kind; `None` when it must be read by itself.
     fn listed_by(&self) -> Option<&dyn Source> {
         None

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::Error;
@@ -40,6 +41,12 @@ impl Lock {
                 return Err(Error::Locked(Holder(text.trim().to_owned())));
             }
             Err(TryLockError::Error(why)) => return Err(failed(why)),
+        }
+        // A holder that has just destroyed the project may have taken the file away while we waited for it.
+        let same = |a: &std::fs::Metadata, b: &std::fs::Metadata| a.ino() == b.ino() && a.dev() == b.dev();
+        if !path.metadata().is_ok_and(|there| file.metadata().is_ok_and(|ours| same(&there, &ours))) {
+            drop(file);
+            return Self::take(path, holder);
         }
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;

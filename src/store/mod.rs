@@ -23,6 +23,8 @@ pub struct Record {
     pub parents: Vec<Parent>,
     /// Of the create that made it.
     pub token: String,
+    /// The source that lists it, if one does.
+    pub realm: Option<String>,
 }
 
 /// What an operation does, for the journal.
@@ -49,6 +51,8 @@ impl Operation {
 pub struct Intent {
     pub operation: String,
     pub token: String,
+    /// The source that would list what it made, if one does.
+    pub realm: Option<String>,
 }
 
 /// Everything the store holds on a project.
@@ -64,13 +68,20 @@ impl Recorded {
     pub fn remembers(&self, id: &ResourceId) -> bool {
         self.records.contains_key(id) || self.intents.contains_key(id)
     }
+
+    /// Everything remembered with the realm it belongs to, each id once.
+    pub fn realms(&self) -> impl Iterator<Item = (&ResourceId, Option<&str>)> {
+        let records = self.records.iter().map(|(id, record)| (id, record.realm.as_deref()));
+        let intents = self.intents.iter().filter(|(id, _)| !self.records.contains_key(*id));
+        records.chain(intents.map(|(id, intent)| (id, intent.realm.as_deref())))
+    }
 }
 
 /// One durable step of a resource's life.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Transition {
     /// Written before the first call of an operation.
-    Begin { id: ResourceId, operation: Operation, token: String },
+    Begin { id: ResourceId, operation: Operation, token: String, realm: Option<String> },
     /// The resource stands as recorded.
     Hold { id: ResourceId, record: Record },
     /// The resource is gone, or is no longer ours.

@@ -16,8 +16,8 @@ const FORMAT: i64 = 1;
 
 const SCHEMA: &str = "
     CREATE TABLE records (resource TEXT PRIMARY KEY, attributes TEXT NOT NULL, parents TEXT NOT NULL, token TEXT NOT NULL,
-        at INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE intents (resource TEXT PRIMARY KEY, operation TEXT NOT NULL, token TEXT NOT NULL, at INTEGER NOT NULL)
+        realm TEXT, at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE intents (resource TEXT PRIMARY KEY, operation TEXT NOT NULL, token TEXT NOT NULL, realm TEXT, at INTEGER NOT NULL)
         WITHOUT ROWID;
     CREATE TABLE journal (seq INTEGER PRIMARY KEY, resource TEXT NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL,
         at INTEGER NOT NULL);
@@ -102,6 +102,15 @@ fn make(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why.into()),
         _ => {}
     }
+    // The log of a store that was moved away must not be replayed into this one.
+    for log in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(log);
+        match std::fs::remove_file(name) {
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why.into()),
+            _ => {}
+        }
+    }
     let connection = Connection::open(&beside)?;
     connection.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?;
     connection.close().map_err(|(_, why)| why)?;
@@ -148,9 +157,10 @@ fn write(to: &Transaction<'_>, transition: &Transition) -> rusqlite::Result<()> 
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as i64);
     let mut log = to.prepare_cached("INSERT INTO journal (resource, event, detail, at) VALUES (?1, ?2, ?3, ?4)")?;
     match transition {
-        Transition::Begin { id, operation, token } => {
-            let text = "INSERT OR REPLACE INTO intents (resource, operation, token, at) VALUES (?1, ?2, ?3, ?4)";
-            to.prepare_cached(text)?.execute(params![id.as_str(), operation.as_str(), token, at])?;
+        Transition::Begin { id, operation, token, realm } => {
+            let text =
+                "INSERT OR REPLACE INTO intents (resource, operation, token, realm, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+            to.prepare_cached(text)?.execute(params![id.as_str(), operation.as_str(), token, realm, at])?;
             log.execute(params![id.as_str(), "begin", operation.as_str(), at])?;
         }
         Transition::Hold { id, record } => {
@@ -158,9 +168,16 @@ fn write(to: &Transaction<'_>, transition: &Transition) -> rusqlite::Result<()> 
             let attributes = serde_json::to_string(&record.attributes).expect("JSON values");
             let parents: Vec<_> = record.parents.iter().map(|p| (p.link.as_str(), p.id.as_str())).collect();
             let parents = serde_json::to_string(&parents).expect("pairs of strings");
-            let text =
-                "INSERT OR REPLACE INTO records (resource, attributes, parents, token, at) VALUES (?1, ?2, ?3, ?4, ?5)";
-            to.prepare_cached(text)?.execute(params![id.as_str(), attributes, parents, record.token, at])?;
+            let text = "INSERT OR REPLACE INTO records (resource, attributes, parents, token, realm, at)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            to.prepare_cached(text)?.execute(params![
+                id.as_str(),
+                attributes,
+                parents,
+                record.token,
+                record.realm,
+                at
+            ])?;
             log.execute(params![id.as_str(), "hold", "", at])?;
         }
         Transition::Gone { id } => {
@@ -175,20 +192,20 @@ fn write(to: &Transaction<'_>, transition: &Transition) -> rusqlite::Result<()> 
 
 fn load(connection: &Connection) -> rusqlite::Result<Recorded> {
     let mut recorded = Recorded::default();
-    let mut statement = connection.prepare("SELECT resource, attributes, parents, token FROM records")?;
+    let mut statement = connection.prepare("SELECT resource, attributes, parents, token, realm FROM records")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Some(id) = ResourceId::parse(row.get_ref(0)?.as_str()?) else { continue };
         let attributes = json(row.get_ref(1)?.as_str()?, 1)?;
         let parents: Vec<(String, String)> = json(row.get_ref(2)?.as_str()?, 2)?;
         let parents = parents.iter().filter_map(|(link, id)| parent(link, id)).collect();
-        recorded.records.insert(id, Record { attributes, parents, token: row.get(3)? });
+        recorded.records.insert(id, Record { attributes, parents, token: row.get(3)?, realm: row.get(4)? });
     }
-    let mut statement = connection.prepare("SELECT resource, operation, token FROM intents")?;
+    let mut statement = connection.prepare("SELECT resource, operation, token, realm FROM intents")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Some(id) = ResourceId::parse(row.get_ref(0)?.as_str()?) else { continue };
-        recorded.intents.insert(id, Intent { operation: row.get(1)?, token: row.get(2)? });
+        recorded.intents.insert(id, Intent { operation: row.get(1)?, token: row.get(2)?, realm: row.get(3)? });
     }
     Ok(recorded)
 }

@@ -158,7 +158,7 @@ fn a_declared_provider_has_its_settings_and_the_folder_they_start_from() {
         machines: { web: { provider: own } }\n";
     let project = Project::new(text);
     let desired = project.desired();
-    assert_eq!(names(desired.providers.keys()), ["own"]);
+    assert_eq!(names(desired.providers.keys()), ["own", "unused"]);
     let own = &desired.providers[&name("own")];
     assert_eq!((own.driver.as_str(), own.base.clone()), ("cloud", project.path()));
     assert_eq!(own.settings.keys().collect::<Vec<_>>(), ["region"]);

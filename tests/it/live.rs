@@ -49,15 +49,19 @@ fn on(sandbox: &Sandbox, machine: &str, command: &[&str]) -> String {
     ran.stdout.trim().to_owned()
 }
 
-/// Every process whose command line names this sandbox.
 fn processes(sandbox: &Sandbox) -> Vec<String> {
+    pids(sandbox).into_iter().map(|(_, line)| line).collect()
+}
+
+/// Every process whose command line names this sandbox, with its id.
+fn pids(sandbox: &Sandbox) -> Vec<(String, String)> {
     let home = sandbox.home().display().to_string();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         if line.contains(&home) {
-            found.push(line);
+            found.push((entry.file_name().to_string_lossy().into_owned(), line));
         }
     }
     found
@@ -134,6 +138,7 @@ fn engine_option_goes_away(sandbox: &Sandbox, port: u16, id: &str, container: &s
 
 fn compose_edit_is_an_update(sandbox: &Sandbox, port: u16) {
     sandbox.edit("site/www/index.html", "Hello from", "Greetings from");
+    sandbox.edit("site/compose.yaml", "restart: unless-stopped", "restart: always");
     let plan = plan_of(sandbox);
     assert_eq!(steps(&plan).len(), 1);
     assert_eq!(plan["steps"][0]["resource"], "compose.project/site@web");
@@ -147,7 +152,9 @@ fn a_stopped_machine_is_seen_and_started(sandbox: &Sandbox, port: u16, id: &str)
     let vm =
         processes(sandbox).into_iter().filter(|line| line.starts_with("qemu-system") || line.contains("/qemu-system"));
     assert_eq!(vm.count(), 1);
-    sandbox.ok("kill web");
+    let pid = pids(sandbox).into_iter().find(|(_, line)| line.contains("qemu-system")).expect("a process").0;
+    let killed = std::process::Command::new("kill").args(["-9", &pid]).status().expect("kill runs");
+    assert!(killed.success());
     assert!(page(port).is_none(), "it is off");
     let plan = sandbox.ok("plan").stdout;
     assert!(plan.contains("power  stopped → running"), "{plan}");
@@ -167,7 +174,14 @@ machines: {{ node: {{ count: 2 }} }}
 "
     ))
     .sharing_images();
-    sandbox.ok("up -y --progress json");
+    let up = sandbox.ok("up -y --progress json");
+    let at = |event: &str, machine: &str| {
+        let part = format!("\"event\":\"{event}\",\"resource\":\"host/{machine}\"");
+        let line =
+            |line: &str| line.contains(&part) || (line.contains(event) && line.contains(&format!("host/{machine}\"")));
+        up.stderr.lines().position(line).unwrap_or_else(|| panic!("{part} is missing from:\n{}", up.stderr))
+    };
+    assert!(at("started", "node-1") < at("finished", "node-2") && at("started", "node-2") < at("finished", "node-1"));
     sandbox.assert_converged();
     assert_eq!(on(&sandbox, "node-1", &["hostname"]), "node-1");
     on(&sandbox, "node-1", &["sudo", "busybox", "ping", "-c", "1", "-W", "10", "node-2"]);

@@ -137,6 +137,25 @@ fn what_hides_behind_a_stopped_machine_is_seen_in_the_next_round() {
 }
 
 #[test]
+fn what_lives_in_a_machine_that_reboots_is_looked_at_afterwards() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"cpus": 4}))
+        .seen("vm/web", attributes! {"cpus": 2})
+        .wanted(thing("host/web", attributes! {"ready": true}).within("vm/web"))
+        .seen("host/web", attributes! {"ready": true})
+        .wanted(thing("engine/web", attributes! {"debug": true}).within("host/web"))
+        .seen("engine/web", attributes! {"debug": false});
+    assert_snapshot!(scene.printed(), @r"
+      ~ vm/web update  changed in the Machinefile · restarts the machine
+            cpus  2 → 4
+      ? host/web seen once vm/web is done
+      ? engine/web seen once vm/web is done
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete, 2 to be seen; 0 resources unchanged.
+    ");
+}
+
+#[test]
 fn a_refused_change_blocks_with_the_reason() {
     let scene = Scene::default()
         .wanted(thing("disk/web", attributes! {"size": 1_073_741_824_u64}))

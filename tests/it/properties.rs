@@ -172,10 +172,13 @@ proptest! {
         choice in any::<usize>(),
     ) {
         let mut case = case(&draws);
-        let (graph, plan) = case.plan();
-        case.carry_out(&graph, &plan, choice);
-        let (_, second) = case.plan();
-        prop_assert!(second.is_empty(), "{second:?}");
+        // What lives in something that reboots is planned in a round of its own.
+        for _ in 0..draws.len() {
+            let (graph, plan) = case.plan();
+            case.carry_out(&graph, &plan, choice);
+        }
+        let (_, last) = case.plan();
+        prop_assert!(last.is_empty(), "{last:?}");
         let there: BTreeSet<_> = case.world.keys().cloned().collect();
         let wanted: BTreeSet<_> = case.wanted.iter().map(|thing| thing.handle().id().clone()).collect();
         prop_assert_eq!(there, wanted);

@@ -12,6 +12,7 @@ fn record() -> Record {
         attributes: attributes! {"cpus": 2},
         parents: vec![Parent::within(id("host/web")), Parent::after(id("key/p"))],
         token: "t".to_owned(),
+        realm: Some("sim".to_owned()),
     }
 }
 
@@ -20,7 +21,7 @@ async fn what_was_written_is_there_after_reopening() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("deep/store.sqlite");
     let store = Sqlite::open(&path).expect("a new store");
-    let begin = Transition::Begin { id: id("vm/a"), operation: Operation::Create, token: "t".to_owned() };
+    let begin = Transition::Begin { id: id("vm/a"), operation: Operation::Create, token: "t".to_owned(), realm: None };
     store.write(begin).await.expect("written");
     store.write(Transition::Hold { id: id("vm/b"), record: record() }).await.expect("written");
     drop(store);
@@ -35,7 +36,7 @@ async fn what_was_written_is_there_after_reopening() {
 async fn holding_ends_the_intent_and_going_ends_the_record() {
     let folder = TempDir::new().expect("a folder");
     let store = Sqlite::open(&folder.path().join("s")).expect("a new store");
-    let begin = Transition::Begin { id: id("vm/a"), operation: Operation::Create, token: "t".to_owned() };
+    let begin = Transition::Begin { id: id("vm/a"), operation: Operation::Create, token: "t".to_owned(), realm: None };
     store.write(begin).await.expect("written");
     store.write(Transition::Hold { id: id("vm/a"), record: record() }).await.expect("written");
     let recorded = store.load().await.expect("readable");
@@ -48,7 +49,7 @@ async fn holding_ends_the_intent_and_going_ends_the_record() {
 async fn a_failed_operation_keeps_its_intent() {
     let folder = TempDir::new().expect("a folder");
     let store = Sqlite::open(&folder.path().join("s")).expect("a new store");
-    let begin = Transition::Begin { id: id("vm/a"), operation: Operation::Create, token: "t".to_owned() };
+    let begin = Transition::Begin { id: id("vm/a"), operation: Operation::Create, token: "t".to_owned(), realm: None };
     store.write(begin).await.expect("written");
     store.write(Transition::Fail { id: id("vm/a"), message: "no".to_owned() }).await.expect("written");
     assert!(store.load().await.expect("readable").intents.contains_key(&id("vm/a")));
@@ -67,6 +68,18 @@ fn a_file_cut_anywhere_is_an_error_with_a_way_out_and_never_an_empty_store() {
         assert!(matches!(error, Error::Damaged { .. }), "{length}: {error}");
         assert!(error.hint().expect("a way out").contains("nothing is made twice"));
     }
+}
+
+#[tokio::test]
+async fn the_log_of_a_store_that_was_moved_away_is_not_replayed_into_the_next() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("s");
+    let store = Sqlite::open(&path).expect("a new store");
+    store.write(Transition::Hold { id: id("vm/a"), record: record() }).await.expect("written");
+    assert!(folder.path().join("s-wal").exists(), "what was written is still in the log");
+    std::fs::rename(&path, folder.path().join("moved")).expect("moved away, as the hint says");
+    let fresh = Sqlite::open(&path).expect("a new store");
+    assert_eq!(fresh.load().await.expect("readable"), libmachine::store::Recorded::default());
 }
 
 #[test]

@@ -37,6 +37,14 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let mut scope = Scope { config, surroundings, notes: Vec::new(), providers: BTreeMap::new() };
     let owner = owner(&mut scope);
     let (machines, members) = machines(&mut scope);
+    // A provider that no machine names any more may still hold some that it has to be asked for.
+    for name in config.file.providers.iter().flat_map(|providers| providers.keys()) {
+        let before = scope.notes.len();
+        scope.provider(name, &Path::parse("providers").join(name));
+        // Those that machines name have been judged with their machines.
+        let again = scope.notes.split_off(before);
+        scope.notes.extend(again.into_iter().filter(|note| !scope.notes.contains(note)).collect::<Vec<_>>());
+    }
     let compose = compose::projects(&mut scope, &members);
     let providers = std::mem::take(&mut scope.providers);
     let mut notes = scope.notes;

@@ -143,6 +143,10 @@ impl Resource for Disk {
         &self.id
     }
 
+    fn realm(&self) -> Option<&str> {
+        Some(self.folder.provider())
+    }
+
     fn parents(&self) -> &[Parent] {
         &self.parents
     }

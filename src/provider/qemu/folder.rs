@@ -63,6 +63,10 @@ impl Folder {
         &self.label.machine
     }
 
+    pub(super) fn provider(&self) -> &str {
+        &self.label.provider
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

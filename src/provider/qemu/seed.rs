@@ -176,6 +176,10 @@ impl Resource for Seed {
         &self.id
     }
 
+    fn realm(&self) -> Option<&str> {
+        Some(self.folder.provider())
+    }
+
     fn parents(&self) -> &[Parent] {
         &self.parents
     }

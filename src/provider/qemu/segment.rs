@@ -101,6 +101,10 @@ impl Resource for Segment {
         &self.id
     }
 
+    fn realm(&self) -> Option<&str> {
+        Some(self.folder.provider())
+    }
+
     fn parents(&self) -> &[Parent] {
         &[]
     }

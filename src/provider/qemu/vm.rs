@@ -135,6 +135,10 @@ impl Resource for Vm {
         &self.id
     }
 
+    fn realm(&self) -> Option<&str> {
+        Some(self.folder.provider())
+    }
+
     fn parents(&self) -> &[Parent] {
         &self.parents
     }

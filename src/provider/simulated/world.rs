@@ -133,6 +133,11 @@ impl World {
         act: &mut impl FnMut(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Box<dyn std::error::Error>> {
         let mut guard = self.connection.lock().expect("no holder panics");
+        if guard.is_none() && !writes && !self.path.exists() {
+            let nothing = Connection::open_in_memory()?;
+            nothing.execute_batch(SCHEMA)?;
+            return Ok(act(&nothing)?);
+        }
         let db = match guard.as_mut() {
             Some(db) => db,
             None => guard.insert(self.open()?),

@@ -128,13 +128,13 @@ impl Scene {
     }
 
     pub fn recorded(mut self, name: &str, attributes: Attributes) -> Self {
-        let record = Record { attributes, parents: Vec::new(), token: "t".to_owned() };
+        let record = Record { attributes, parents: Vec::new(), token: "t".to_owned(), realm: None };
         self.recorded.records.insert(id(name), record);
         self
     }
 
     pub fn cut_off_while_creating(mut self, name: &str) -> Self {
-        let intent = Intent { operation: "create".to_owned(), token: "t".to_owned() };
+        let intent = Intent { operation: "create".to_owned(), token: "t".to_owned(), realm: None };
         self.recorded.intents.insert(id(name), intent);
         self
     }
