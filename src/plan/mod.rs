@@ -55,5 +55,5 @@ pub struct Options {
 #[must_use]
 pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: Options) -> Plan {
     let verdicts = decide::decide(graph, observed, recorded, options);
-    sequence::sequence(graph, observed, recorded, verdicts)
+    sequence::sequence(graph, observed, recorded, &verdicts)
 }

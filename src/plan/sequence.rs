@@ -12,6 +12,7 @@ use super::decide::{Verdict, create, delete};
 use super::step::{Action, Blocked, Deferred, Reason, Step};
 
 /// Where a resource stands once its relatives are taken into account.
+#[derive(Clone)]
 enum Standing {
     Keep,
     Step(Step),
@@ -21,19 +22,25 @@ enum Standing {
     Deferred(ResourceId),
 }
 
-pub(super) fn sequence(graph: &Graph, observed: &Observed, recorded: &Recorded, verdicts: Vec<Verdict>) -> Plan {
-    let mut standings: Vec<Standing> = (0..graph.len()).map(|_| Standing::Keep).collect();
-    let mut verdicts: Vec<Option<Verdict>> = verdicts.into_iter().map(Some).collect();
-    for (position, _) in graph.nodes() {
-        let verdict = verdicts[position].take().expect("each position once");
-        standings[position] = stand(graph, position, verdict, observed, &standings);
-    }
-    for (position, _) in graph.nodes().rev() {
-        if let Some(why) = held_by_child(graph, position, &standings) {
-            standings[position] = Standing::Blocked(why);
+pub(super) fn sequence(graph: &Graph, observed: &Observed, recorded: &Recorded, verdicts: &[Verdict]) -> Plan {
+    let mut held: Vec<Option<Standing>> = vec![None; graph.len()];
+    loop {
+        let mut standings: Vec<Standing> = vec![Standing::Keep; graph.len()];
+        for (position, _) in graph.nodes() {
+            standings[position] = match &held[position] {
+                Some(standing) => standing.clone(),
+                None => stand(graph, position, verdicts[position].clone(), observed, &standings),
+            };
+        }
+        let before = held.iter().flatten().count();
+        for (position, _) in graph.nodes() {
+            held[position] = held[position].take().or_else(|| held_by_child(graph, position, &standings));
+        }
+        // What is held back no longer moves its relatives: they are judged again.
+        if held.iter().flatten().count() == before {
+            return collect(graph, observed, recorded, standings);
         }
     }
-    collect(graph, observed, recorded, standings)
 }
 
 fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, standings: &[Standing]) -> Standing {
@@ -86,7 +93,8 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     let parent_moves = matches!(held, Some(Standing::Deferred(_)));
     let only_order = parent_moves && !waits_for_sight(graph, position, standings);
     match (verdict, rebuilt, held) {
-        (_, Some(step), None | Some(Standing::Deferred(_))) | (Verdict::Step(step), None, None) => Standing::Step(step),
+        (_, Some(step), None) | (Verdict::Step(step), None, None) => Standing::Step(step),
+        (_, Some(step), Some(Standing::Deferred(_))) if only_order => Standing::Step(step),
         (Verdict::Unseen(_), None, Some(Standing::Deferred(until))) => Standing::Deferred(until),
         (Verdict::Unseen(why), None, None) | (Verdict::Blocked(why), _, _) => Standing::Blocked(why),
         (Verdict::Keep, None, _) => Standing::Keep,
@@ -124,16 +132,19 @@ fn replace(node: &crate::graph::Node, parent: &ResourceId) -> Step {
 }
 
 /// A thing cannot be taken away while what is built upon it cannot be.
-fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Option<String> {
+fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Option<Standing> {
     let Standing::Step(step) = &standings[position] else { return None };
     if !matches!(step.action, Action::Delete | Action::Replace) {
         return None;
     }
-    graph
-        .children(position)
-        .filter(|(_, link)| *link == Link::Uses)
-        .find(|(child, _)| matches!(standings[*child], Standing::Blocked(_)))
-        .map(|(child, _)| format!("{} is built upon it and is blocked", graph.at(child).resource.id()))
+    graph.children(position).filter(|(_, link)| *link == Link::Uses).find_map(|(child, _)| match &standings[child] {
+        Standing::Blocked(_) => {
+            let child = graph.at(child).resource.id();
+            Some(Standing::Blocked(format!("{child} is built upon it and is blocked")))
+        }
+        Standing::Deferred(until) => Some(Standing::Deferred(until.clone())),
+        Standing::Keep | Standing::Step(_) | Standing::Vanishes(_) => None,
+    })
 }
 
 fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: Vec<Standing>) -> Plan {
