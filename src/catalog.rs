@@ -149,11 +149,15 @@ fn expand_machine(
         Ok(expansion) => expansion,
         Err(more) => return notes.extend(more),
     };
-    let projects: Vec<_> = desired.compose.values().filter(|project| project.on.contains(&machine.name)).collect();
-    let (inside, more) = host::expand(machine, &expansion.machine, &projects, peers, hosts);
-    notes.extend(more);
     catalog.resources.extend(expansion.resources);
-    catalog.resources.extend(inside.into_iter().filter_map(|real| provider.lodge(machine, real)));
+    let projects: Vec<_> = desired.compose.values().filter(|project| project.on.contains(&machine.name)).collect();
+    if provider.lodges(machine) {
+        let (inside, more) = host::expand(machine, &expansion.machine, &projects, peers, hosts);
+        notes.extend(more);
+        catalog.resources.extend(inside.into_iter().map(|real| provider.lodge(real)));
+    } else {
+        notes.extend(projects.iter().map(|project| host::no_engine(machine, project)));
+    }
     catalog.machines.insert(machine.name.clone(), expansion.machine);
 }
 

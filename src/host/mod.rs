@@ -102,7 +102,9 @@ pub fn expand(
     (resources, notes)
 }
 
-fn no_engine(machine: &Machine, project: &ComposeProject) -> Note {
+/// The finding that a project has nothing to run on.
+#[must_use]
+pub fn no_engine(machine: &Machine, project: &ComposeProject) -> Note {
     let message = format!("`{}` has no engine to run compose project `{}`", machine.name, project.name);
     Note::error(project.at.join("on"), message)
         .hint(format!("remove `engine: false` from `{}`, or name another machine", machine.at))

@@ -95,10 +95,15 @@ pub trait Provider: Source {
     /// Does it to a machine that exists; doing what is already so succeeds.
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure>;
 
+    /// Whether anything can live on this machine of its.
+    fn lodges(&self, _machine: &desired::Machine) -> bool {
+        true
+    }
+
     /// What stands on a machine for a resource that belongs there: the resource itself where machines are real, a
-    /// stand-in or nothing where they are not.
-    fn lodge(&self, _machine: &desired::Machine, real: Arc<dyn Resource>) -> Option<Arc<dyn Resource>> {
-        Some(real)
+    /// stand-in where they are not.
+    fn lodge(&self, real: Arc<dyn Resource>) -> Arc<dyn Resource> {
+        real
     }
 }
 

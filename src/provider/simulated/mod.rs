@@ -105,9 +105,12 @@ impl Provider for Simulated {
     }
 
     /// A machine without an engine is only itself.
-    fn lodge(&self, machine: &desired::Machine, real: Arc<dyn Resource>) -> Option<Arc<dyn Resource>> {
-        machine.engine.as_ref()?;
-        Some(Arc::new(Object::standing_in(real, &self.name, &self.world)))
+    fn lodges(&self, machine: &desired::Machine) -> bool {
+        machine.engine.is_some()
+    }
+
+    fn lodge(&self, real: Arc<dyn Resource>) -> Arc<dyn Resource> {
+        Arc::new(Object::standing_in(real, &self.name, &self.world))
     }
 }
 
