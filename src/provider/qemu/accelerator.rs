@@ -2,17 +2,18 @@
 //! it (a nested one, say), so each is asked to run a small program before it is trusted.
 
 use std::fmt;
+use std::io::Write;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dirs::Dirs;
 use crate::provider::qemu::Setup;
 use crate::provider::qemu::binary::{Arch, Binary};
-use crate::provider::qemu::folder::{make_private, read_json, write_file};
+use crate::provider::qemu::folder::{make_private, problem, read_json, write_file};
 use crate::resource::{Context, Failure};
-use crate::transport::{Command, local};
+use crate::transport::{Command, Error, Output, local};
 
 /// How long the test program may take; it needs a fraction of a second even under emulation.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -75,12 +76,27 @@ struct Verdict {
     accelerator: Accelerator,
 }
 
-/// The one that the settings name, or else the fastest that works.
+/// What the test program showed of an accelerator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Test {
+    Passed,
+    /// It takes a guest and cannot run it, now or later.
+    Failed,
+    /// It could not be tried: no device, no right to it, no QEMU. That may be put right at any time.
+    Untried,
+}
+
+/// The one that the settings name, or else the fastest that works; asked once however many machines start.
 pub(super) async fn choose(setup: &Setup, binary: &Binary, cx: &Context) -> Result<Accelerator, Failure> {
-    if let Some(forced) = setup.settings.accelerator {
-        return Ok(forced);
+    match setup.settings.accelerator {
+        Some(forced) => Ok(forced),
+        None => setup.accelerator.get_or_try_init(|| fastest(setup, binary, cx)).await.copied(),
     }
-    let file = setup.dirs.cache.join("qemu").join("accelerator.json");
+}
+
+async fn fastest(setup: &Setup, binary: &Binary, cx: &Context) -> Result<Accelerator, Failure> {
+    let folder = setup.dirs.cache.join("qemu");
+    let file = folder.join("accelerator.json");
     let mut verdict = Verdict {
         binary: binary.path.display().to_string(),
         version: binary.version,
@@ -95,32 +111,30 @@ pub(super) async fn choose(setup: &Setup, binary: &Binary, cx: &Context) -> Resu
     }) {
         return Ok(accelerator);
     }
-    verdict.accelerator = fastest(&setup.dirs, binary, cx).await?;
-    make_private(file.parent().expect("it is in a folder"))?;
-    write_file(&file, serde_json::to_string(&verdict).expect("plain data").as_bytes(), 0o600)?;
+    make_private(&folder)?;
+    let candidate = if cfg!(target_os = "macos") { Accelerator::Hvf } else { Accelerator::Kvm };
+    cx.progress.say(format!("testing the {candidate} accelerator"));
+    let test = test(&folder, binary, candidate).await?;
+    if test == Test::Passed {
+        verdict.accelerator = candidate;
+    } else {
+        cx.progress.say(format!("emulating: {candidate} cannot run a kernel here"));
+    }
+    if test != Test::Untried {
+        write_file(&file, serde_json::to_string(&verdict).expect("plain data").as_bytes(), 0o600)?;
+    }
     Ok(verdict.accelerator)
 }
 
-async fn fastest(dirs: &Dirs, binary: &Binary, cx: &Context) -> Result<Accelerator, Failure> {
-    let candidate = if cfg!(target_os = "macos") { Accelerator::Hvf } else { Accelerator::Kvm };
-    cx.progress.say(format!("testing the {candidate} accelerator"));
-    if works(dirs, binary, candidate).await? {
-        return Ok(candidate);
-    }
-    cx.progress.say(format!("emulating: {candidate} cannot run a kernel here"));
-    Ok(Accelerator::Tcg)
-}
-
-async fn works(dirs: &Dirs, binary: &Binary, accelerator: Accelerator) -> Result<bool, Failure> {
-    let folder = dirs.cache.join("qemu");
-    make_private(&folder)?;
+async fn test(folder: &Path, binary: &Binary, accelerator: Accelerator) -> Result<Test, Failure> {
     let (program, expected) = match binary.arch {
         Arch::X86 => (boot_sector().to_vec(), RAN),
         Arch::Arm => (POWER_OFF.to_vec(), 0),
     };
-    let image = folder.join("probe.img");
-    write_file(&image, &program, 0o600)?;
-    let image = image.display().to_string().replace(',', ",,");
+    // A file of its own: QEMU locks it, and another process may be testing as well.
+    let mut file = tempfile::Builder::new().prefix("probe-").tempfile_in(folder).map_err(problem(folder))?;
+    file.write_all(&program).map_err(problem(file.path()))?;
+    let image = file.path().display().to_string().replace(',', ",,");
     let mut argv = vec![binary.path.display().to_string()];
     argv.extend(["-accel", accelerator.as_str(), "-cpu", "max", "-nodefaults", "-no-user-config"].map(Into::into));
     argv.extend(["-display", "none", "-m", "64"].map(Into::into));
@@ -134,8 +148,17 @@ async fn works(dirs: &Dirs, binary: &Binary, accelerator: Accelerator) -> Result
             argv.push(format!("loader,file={image},addr=0x40000000,cpu-num=0,force-raw=on"));
         }
     }
-    // An accelerator that does not work shows it in many ways; hanging is one of them.
-    Ok(local::run(&Command::new(argv).timeout(LIMIT)).await.is_ok_and(|output| output.status == expected))
+    Ok(judge(&local::run(&Command::new(argv).timeout(LIMIT)).await, expected))
+}
+
+/// A guest that stops over an instruction leaves QEMU waiting for somebody to look at it: that is a hang.
+fn judge(ran: &Result<Output, Error>, expected: i32) -> Test {
+    match ran {
+        Ok(output) if output.status == expected => Test::Passed,
+        Ok(output) if output.stderr.contains("internal error") => Test::Failed,
+        Err(Error::Timeout { .. }) => Test::Failed,
+        _ => Test::Untried,
+    }
 }
 
 /// Changes with every start of this computer, where that can be known.
@@ -211,6 +234,17 @@ mod tests {
         assert_eq!(0x7c00 + jump + 5, 0x7c65);
         assert_eq!(&PROGRAM[0x90..0x98], [0; 8]);
         assert_eq!(boot_sector()[510..], [0x55, 0xaa]);
+    }
+
+    #[test]
+    fn only_an_accelerator_that_had_its_chance_is_given_up_for_good() {
+        let said = |status, stderr: &str| Ok(Output { status, stderr: stderr.into(), ..Output::default() });
+        assert_eq!(judge(&said(RAN, ""), RAN), Test::Passed);
+        assert_eq!(judge(&said(1, "KVM internal error. Suberror: 1"), RAN), Test::Failed);
+        assert_eq!(judge(&Err(Error::Timeout { command: "qemu".into(), after: LIMIT }), RAN), Test::Failed);
+        for passing in ["Failed to get \"write\" lock", "Could not access KVM kernel module: Permission denied"] {
+            assert_eq!(judge(&said(1, passing), RAN), Test::Untried, "{passing}");
+        }
     }
 
     #[test]

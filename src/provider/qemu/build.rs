@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::desired::Build;
 use crate::provider::qemu::binary::{Arch, missing, tool};
 use crate::provider::qemu::catalogue::codename;
-use crate::provider::qemu::folder::{make_private, problem, remove_tree, write_file};
+use crate::provider::qemu::folder::{make_private, problem, remove_file, remove_tree, write_file};
 use crate::provider::qemu::store::{DISK, INITRD, KERNEL};
 use crate::resource::{Context, Failure};
 use crate::transport::{Command, local};
@@ -19,6 +19,10 @@ use crate::transport::{Command, local};
 const ESSENTIAL: &str = include_str!("build/essential.sh");
 const CUSTOMIZE: &str = include_str!("build/customize.sh");
 const LIMIT: Duration = Duration::from_hours(1);
+/// Says in the workshop where the yard is, for the next build to clear it should this one be killed.
+const NOTE: &str = "yard";
+/// What the names of yards begin with.
+const PREFIX: &str = "machine-build-";
 /// Every machine's root disk is at least this large; the file system is made so and grows at the first boot.
 const SIZE: u64 = 4 << 30;
 
@@ -79,9 +83,14 @@ pub(super) async fn build(build: &Build, arch: Arch, target: &Path, cx: &Context
     for program in ["mmdebstrap", "mke2fs", "qemu-img"] {
         local::find(program).ok_or_else(|| missing(program))?;
     }
-    let yard = Yard::new()?;
+    let note = target.join(NOTE);
+    if let Ok(left) = fs::read_to_string(&note) {
+        // What the killed build started may still be at work in it: it fails soon.
+        Yard::at(left.into()).clear().await.map_err(|failure| failure.retry(None))?;
+    }
+    let yard = Yard::new(&note)?;
     let made = make(build, arch, &yard, target, cx).await;
-    let cleared = yard.clear().await;
+    let cleared = yard.clear().await.and_then(|()| remove_file(&note));
     made.and(cleared)
 }
 
@@ -153,22 +162,27 @@ struct Yard {
 }
 
 impl Yard {
-    fn new() -> Result<Self, Failure> {
-        let privileged = rustix::process::getuid().is_root();
+    fn at(inner: PathBuf) -> Self {
+        let outer = inner.parent().unwrap_or(&inner).to_owned();
+        Self { inner, outer, privileged: rustix::process::getuid().is_root() }
+    }
+
+    fn new(note: &Path) -> Result<Self, Failure> {
         let random = |n: usize| -> String {
             use russh::keys::ssh_key::rand_core::Rng;
             let mut bytes = vec![0; n];
             russh::keys::key::safe_rng().fill_bytes(&mut bytes);
             hex::encode(bytes)
         };
-        let outer = std::env::temp_dir().join(format!("machine-build-{}", random(4)));
-        let yard = Self { inner: outer.join(random(16)), outer, privileged };
+        let outer = std::env::temp_dir().join(format!("{PREFIX}{}", random(4)));
+        let yard = Self::at(outer.join(random(16)));
+        write_file(note, yard.inner.as_os_str().as_encoded_bytes(), 0o600)?;
         make_private(&yard.inner)?;
         make_private(&yard.path("out"))?;
         for (name, text) in [("essential.sh", ESSENTIAL), ("customize.sh", CUSTOMIZE)] {
             write_file(&yard.path(name), text.as_bytes(), 0o644)?;
         }
-        if !privileged {
+        if !yard.privileged {
             let open =
                 |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(problem(path));
             open(&yard.outer, 0o711)?;
@@ -193,6 +207,10 @@ impl Yard {
     }
 
     async fn clear(&self) -> Result<(), Failure> {
+        let ours = self.outer.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        if !ours || !self.outer.exists() {
+            return Ok(());
+        }
         if !self.privileged {
             self.run(&["rm", "-rf", self.text("root").as_str(), self.text("out").as_str()]).await?;
         }

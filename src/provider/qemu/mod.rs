@@ -31,6 +31,7 @@ mod vm;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use crate::desired;
 use crate::dirs::Dirs;
@@ -39,6 +40,7 @@ use crate::note::Note;
 use crate::provider::{Driver, Expansion, Power, Provider, Site};
 use crate::resource::{Context, Failure, Found, Resource, Source};
 
+use accelerator::Accelerator;
 use folder::Folder;
 use settings::Settings;
 
@@ -64,6 +66,8 @@ struct Setup {
     provider: Name,
     key: ResourceId,
     settings: Settings,
+    /// The accelerator that was found to work.
+    accelerator: OnceCell<Accelerator>,
 }
 
 impl Setup {
@@ -89,6 +93,7 @@ fn open(site: &Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>> {
         provider: site.provider.name.clone(),
         key: site.key.clone(),
         settings,
+        accelerator: OnceCell::new(),
     };
     Ok(Arc::new(Qemu { setup: Arc::new(setup) }))
 }

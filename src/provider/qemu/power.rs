@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::desired::{Forward, Protocol};
 use crate::provider::Power;
@@ -17,6 +18,7 @@ use crate::provider::qemu::command_line::{CONSOLE, PID, Spec, arguments};
 use crate::provider::qemu::folder::{Folder, remove_file};
 use crate::provider::qemu::monitor::{Monitor, protocol};
 use crate::provider::qemu::network_config::hardware_addresses;
+use crate::provider::qemu::process::Process;
 use crate::provider::qemu::segment::{self, Segment};
 use crate::provider::qemu::{Setup, process, store};
 use crate::resource::{Context, Failure, Resource};
@@ -31,6 +33,10 @@ const START: Duration = Duration::from_mins(1);
 const GRACE: Duration = Duration::from_secs(30);
 /// How long an accelerator is watched for failing on a real kernel.
 const WATCH: Duration = Duration::from_secs(3);
+/// How long QEMU may take to say how its machine fares.
+const ASK: Duration = Duration::from_secs(2);
+/// How long a QEMU with a monitor may take to write its pid file.
+const APPEAR: Duration = Duration::from_secs(5);
 
 /// What a machine was last started with; its `vm.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +89,67 @@ pub(super) async fn is_running(folder: &Folder) -> bool {
     process::running(&pid_file(folder), &mark(folder)).await.is_some()
 }
 
+/// How a machine fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Stopped,
+    Running,
+    /// It stands still and can go on: a disk here was full, say.
+    Paused,
+    /// The guest's kernel has given up.
+    Panicked,
+    /// The accelerator has given up.
+    Broken,
+}
+
+impl State {
+    fn of(status: &str) -> Self {
+        match status {
+            "paused" | "io-error" => Self::Paused,
+            "guest-panicked" => Self::Panicked,
+            "internal-error" => Self::Broken,
+            _ => Self::Running,
+        }
+    }
+
+    /// As the attribute `power` has it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopped | Self::Panicked | Self::Broken => "stopped",
+        }
+    }
+}
+
+/// A QEMU that does not answer, or talks to another of us, is taken at its process's word.
+pub(super) async fn state(folder: &Folder) -> State {
+    if !is_running(folder).await {
+        return State::Stopped;
+    }
+    let asked = async { monitor_of(folder).await.ok()??.status().await.ok() };
+    timeout(ASK, asked).await.ok().flatten().map_or(State::Running, |status| State::of(&status))
+}
+
+/// Lets a paused machine go on, and takes the power of one that has failed, for it to be started again.
+/// Whether it runs now.
+pub(super) async fn recover(setup: &Setup, folder: &Folder, applied: &mut Applied) -> Result<bool, Failure> {
+    match state(folder).await {
+        State::Stopped => return Ok(false),
+        State::Running => return Ok(true),
+        State::Paused => {
+            if let Some(mut monitor) = monitor_of(folder).await? {
+                monitor.execute("cont", json!({})).await?;
+            }
+            return Ok(true);
+        }
+        State::Panicked => {}
+        State::Broken => applied.emulate |= applied.accelerator.is_some_and(|used| used != Accelerator::Tcg),
+    }
+    kill(setup, folder).await?;
+    Ok(false)
+}
+
 fn pid_file(folder: &Folder) -> PathBuf {
     folder.file(PID)
 }
@@ -103,6 +170,10 @@ pub(super) async fn monitor_of(folder: &Folder) -> Result<Option<Monitor>, Failu
 /// Starts a stopped machine as `applied` says, which is recorded first, and completes it.
 pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied, cx: &Context) -> Result<(), Failure> {
     if is_running(folder).await {
+        return Ok(());
+    }
+    if appears(folder).await? {
+        *applied = Applied::read(folder)?.unwrap_or_else(|| applied.clone());
         return Ok(());
     }
     let binary = Binary::find(&setup.settings).await?;
@@ -127,6 +198,18 @@ pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied,
         launch(setup, folder, applied, &binary, cx).await?;
     }
     Ok(())
+}
+
+/// A run that was cut may have left a QEMU that has its ports and disks and is about to write its pid file.
+async fn appears(folder: &Folder) -> Result<bool, Failure> {
+    let (monitor, end) = (folder.socket(MONITOR)?, Instant::now() + APPEAR);
+    while Instant::now() < end && UnixStream::connect(&monitor).await.is_ok() {
+        if is_running(folder).await {
+            return Ok(true);
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    Ok(false)
 }
 
 async fn launch(
@@ -203,24 +286,46 @@ async fn fails_soon(folder: &Folder) -> bool {
     false
 }
 
-/// Asks the guest to shut down; one that does not comply in time loses its power.
+/// Asks the guest to shut down; one that does not comply in time loses its power. Without an answer from QEMU, or
+/// on a request to stop, the machine keeps it.
 pub(super) async fn stop(setup: &Setup, folder: &Folder, patience: u32, cx: &Context) -> Result<(), Failure> {
-    if let Ok(Some(mut monitor)) = monitor_of(folder).await {
-        cx.progress.say(format!("shutting {} down", folder.machine()));
-        // A guest that is still booting misses the button: it is pressed again.
-        let end = Instant::now() + GRACE * patience;
-        while Instant::now() < end && !cx.cancel.is_cancelled() {
-            if monitor.execute("system_powerdown", json!({})).await.is_err() {
-                break;
+    let state = state(folder).await;
+    if let (State::Running | State::Paused, Some(process)) =
+        (state, process::running(&pid_file(folder), &mark(folder)).await)
+    {
+        let monitor = monitor_of(folder).await.map_err(|failure| failure.hint("`machine kill` takes its power away"));
+        if let Some(mut monitor) = monitor? {
+            if state == State::Paused {
+                monitor.execute("cont", json!({})).await?;
             }
-            if process::gone_within(&pid_file(folder), &mark(folder), Duration::from_secs(5)).await {
-                break;
-            }
+            cx.progress.say(format!("shutting {} down", folder.machine()));
+            shut_down(&process, &mut monitor, GRACE * patience, cx).await?;
         }
-        let _ = monitor.execute("quit", json!({})).await;
-        process::gone_within(&pid_file(folder), &mark(folder), Duration::from_secs(5)).await;
     }
     kill(setup, folder).await
+}
+
+async fn shut_down(process: &Process, monitor: &mut Monitor, grace: Duration, cx: &Context) -> Result<(), Failure> {
+    let end = Instant::now() + grace;
+    while Instant::now() < end {
+        if cx.cancel.is_cancelled() {
+            return Err(Failure::new("stopped on request"));
+        }
+        // A guest that is still booting misses the button: it is pressed again.
+        if monitor.execute("system_powerdown", json!({})).await.is_err() {
+            break;
+        }
+        let gone = tokio::select! {
+            gone = process.gone_within(Duration::from_secs(5)) => gone,
+            () = cx.cancel.cancelled() => false,
+        };
+        if gone {
+            return Ok(());
+        }
+    }
+    let _ = monitor.execute("quit", json!({})).await;
+    process.gone_within(Duration::from_secs(5)).await;
+    Ok(())
 }
 
 /// Takes the power away, and removes what a killed QEMU leaves.
@@ -244,7 +349,9 @@ pub(super) async fn power(setup: &Arc<Setup>, machine: &str, power: Power, cx: &
         return Err(Failure::new(format!("{machine} does not exist")).hint("`machine up` creates it"));
     };
     match power {
-        Power::Start => {}
+        Power::Start => {
+            recover(setup, &folder, &mut applied).await?;
+        }
         Power::Stop => return stop(setup, &folder, applied.patience(), cx).await,
         Power::Kill => return kill(setup, &folder).await,
         Power::Restart => stop(setup, &folder, applied.patience(), cx).await?,

@@ -1,5 +1,6 @@
 //! `qemu.segment/<provider>`: the network that joins a project's machines, and the switch process behind it.
 
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +13,9 @@ use tokio::time::{Instant, sleep};
 use crate::attributes;
 use crate::id::ResourceId;
 use crate::provider::qemu::Setup;
-use crate::provider::qemu::folder::{Folder, SEGMENT_FOLDER, remove_file, remove_tree};
+use crate::provider::qemu::folder::{Folder, SEGMENT_FOLDER, problem, remove_file, remove_tree};
 use crate::provider::qemu::process;
-use crate::provider::qemu::switch::{PID, PORT, SOCKET};
+use crate::provider::qemu::switch::{PID, PORT, SOCKET, SOCKETS};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use crate::transport::local;
 use crate::value::Attributes;
@@ -56,24 +57,34 @@ impl Segment {
     }
 
     fn pid_file(&self) -> PathBuf {
-        self.folder.runtime().join(PID)
+        self.folder.file(PID)
     }
 
+    /// The switch's arguments end in its folder.
+    fn mark(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    /// A switch whose socket is gone reaches nobody.
     async fn is_running(&self) -> bool {
-        switch(&self.folder).await.is_some()
+        self.folder.socket(SOCKET).is_ok_and(|socket| socket.exists())
+            && process::running(&self.pid_file(), &self.mark()).await.is_some()
     }
 
     async fn start(&self) -> Result<(), Failure> {
+        process::terminate(&self.pid_file(), &self.mark()).await?;
         self.folder.prepare_runtime()?;
+        let sockets = self.folder.file(SOCKETS);
+        remove_file(&sockets)?;
+        symlink(self.folder.runtime(), &sockets).map_err(problem(&sockets))?;
         let program =
             std::env::current_exe().map_err(|error| Failure::new(format!("we cannot find ourselves: {error}")))?;
-        let socket = self.folder.socket(SOCKET)?;
-        let runtime = self.folder.runtime().as_os_str();
+        let folder = self.folder.path().as_os_str();
         let log = self.folder.file(LOG);
-        local::start(&program, &[COMMAND.as_ref(), "--dir".as_ref(), runtime], &log)
+        local::start(&program, &[COMMAND.as_ref(), "--dir".as_ref(), folder], &log)
             .map_err(|error| Failure::new(format!("the segment's switch does not start: {error}")))?;
         let end = Instant::now() + START;
-        while !(socket.exists() && self.is_running().await) {
+        while !self.is_running().await {
             if Instant::now() > end {
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
                 return Err(Failure::new("the segment's switch does not start").detail(&said));
@@ -82,11 +93,6 @@ impl Segment {
         }
         Ok(())
     }
-}
-
-/// The switch's process, whose arguments end in the folder that its process id is in.
-async fn switch(folder: &Folder) -> Option<process::Process> {
-    process::running(&folder.runtime().join(PID), &folder.runtime().to_string_lossy()).await
 }
 
 /// Whether a segment is there, and what it is; for a listing, which starts nothing and asks nobody.
@@ -148,7 +154,7 @@ impl Resource for Segment {
     }
 
     async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
-        process::terminate(&self.pid_file(), &self.folder.runtime().to_string_lossy()).await?;
+        process::terminate(&self.pid_file(), &self.mark()).await?;
         remove_tree(self.folder.runtime())?;
         remove_file(&self.folder.file(RECORD))?;
         self.folder.sweep()

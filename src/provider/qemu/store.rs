@@ -133,12 +133,32 @@ fn cache(setup: &Setup) -> PathBuf {
     setup.dirs.cache.join("images")
 }
 
+/// Put together under another name: `to` may be all that is left of the image.
 fn link(from: &Path, to: &Path) -> Result<(), Failure> {
-    remove_file(to)?;
-    let linked = fs::hard_link(from, to).or_else(|_| {
-        let part = to.with_extension("copying");
-        fs::copy(from, &part)?;
-        fs::rename(&part, to)
-    });
-    linked.map_err(|error: io::Error| problem(to)(error))
+    if from == to {
+        return Ok(());
+    }
+    let part = to.with_extension("linking");
+    remove_file(&part)?;
+    let linked = fs::hard_link(from, &part).or_else(|_| fs::copy(from, &part).map(drop));
+    linked.and_then(|()| fs::rename(&part, to)).map_err(|error: io::Error| problem(to)(error))?;
+    // Renaming one name of a file to another name of the same file leaves both.
+    remove_file(&part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_may_be_linked_onto_itself_and_again() {
+        let home = tempfile::TempDir::new().unwrap();
+        let (image, own) = (home.path().join(DISK), home.path().join(BASE));
+        fs::write(&image, "disk").unwrap();
+        for from in [&image, &own, &image] {
+            link(from, &own).unwrap();
+            assert_eq!(fs::read_to_string(&own).unwrap(), "disk");
+        }
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2);
+    }
 }

@@ -19,6 +19,8 @@ use tokio::time::{Instant, timeout};
 pub(super) const SOCKET: &str = "switch.sock";
 pub(super) const PID: &str = "switch.pid";
 const LOCK: &str = "switch.lock";
+/// Leads from the segment's folder to that of its sockets.
+pub(super) const SOCKETS: &str = "sockets";
 /// What the sockets of machines end in.
 pub(super) const PORT: &str = "port";
 /// A frame with the largest payload that a virtual card sends, offloads included.
@@ -33,7 +35,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A hardware address.
 type Mac = [u8; 6];
 
-/// Serves the sockets in `folder` until the process is told to end. Returns at once when another process does.
+/// Serves the sockets that the segment's `folder` leads to until the process is told to end. Returns at once when
+/// another process does: that is known in `folder`, as the system may wipe the one of the sockets at any logout.
 pub async fn serve(folder: &Path) -> io::Result<()> {
     let lock = File::options().create(true).append(true).open(folder.join(LOCK))?;
     if lock.try_lock().is_err() {
@@ -41,13 +44,14 @@ pub async fn serve(folder: &Path) -> io::Result<()> {
     }
     // Without a session of its own it would end with the terminal; a session leader has one already.
     let _ = rustix::process::setsid();
-    let (socket, pid) = (folder.join(SOCKET), folder.join(PID));
+    let sockets = fs::read_link(folder.join(SOCKETS))?;
+    let (socket, pid) = (sockets.join(SOCKET), folder.join(PID));
     remove(&socket)?;
     let listener = UnixDatagram::bind(&socket)?;
     fs::write(&pid, std::process::id().to_string())?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let served = tokio::select! {
-        served = forward(&listener, folder) => served,
+        served = forward(&listener, &sockets) => served,
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };

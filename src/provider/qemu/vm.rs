@@ -59,8 +59,7 @@ impl Vm {
 
     async fn observe(&self) -> Result<Option<Attributes>, Failure> {
         let Some(applied) = Applied::read(&self.folder)? else { return Ok(None) };
-        let power = if power::is_running(&self.folder).await { "running" } else { "stopped" };
-        Ok(Some(observed(&self.folder, &applied, power)))
+        Ok(Some(observed(&self.folder, &applied, power::state(&self.folder).await.as_str())))
     }
 
     async fn running(&self, applied: &Applied) -> Result<Attributes, Failure> {
@@ -148,12 +147,15 @@ impl Resource for Vm {
     }
 
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
-        let stopped = observed.get(output::POWER).is_some_and(|power| power == "stopped");
+        let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
         let attribute = change.path.keys().first().map_or("", String::as_str);
         let text = match attribute {
             "ports" => return Impact::InPlace(Disruption::None, None),
+            output::POWER if is("paused") => {
+                return Impact::InPlace(Disruption::None, Some("lets the machine go on".into()));
+            }
             output::POWER => return Impact::InPlace(Disruption::None, Some("starts the machine".into())),
-            _ if stopped => return Impact::InPlace(Disruption::None, None),
+            _ if is("stopped") => return Impact::InPlace(Disruption::None, None),
             "disks" => "restarts the machine with other disks".to_owned(),
             "address" => "restarts the machine with another address".to_owned(),
             other => format!("restarts the machine to change its {other}"),
@@ -177,7 +179,7 @@ impl Resource for Vm {
         self.folder.prepare()?;
         let known = Applied::read(&self.folder)?;
         let mut target = self.target(known.as_ref())?;
-        if power::is_running(&self.folder).await {
+        if power::recover(&self.setup, &self.folder, &mut target).await? {
             let mut applied = known.clone().unwrap_or_else(|| target.clone());
             if (Applied { ports: target.ports.clone(), ..applied.clone() }) == target {
                 forward_live(&self.folder, &mut applied, &target).await?;
@@ -189,7 +191,13 @@ impl Resource for Vm {
         self.running(&target).await
     }
 
-    async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
+    async fn delete(&self, cx: &Context) -> Result<(), Failure> {
+        // A disk of data may be kept: what the guest has yet to write to it must not be lost.
+        if self.folder.disks().iter().any(|disk| disk != disk::ROOT) {
+            let applied = Applied::read(&self.folder).ok().flatten();
+            let patience = applied.map_or(Accelerator::Tcg.patience(), |applied| applied.patience());
+            power::stop(&self.setup, &self.folder, patience, cx).await?;
+        }
         power::forget(&self.setup, &self.folder).await
     }
 }
