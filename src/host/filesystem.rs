@@ -108,7 +108,6 @@ impl Resource for Fills {
             return Ok(seen);
         }
         cx.progress.say(format!("growing {}", self.mount));
-        self.reach.forget();
         let command = Command::script(SCRIPT, [self.mount.as_str()]).timeout(Duration::from_mins(5));
         let output = self.reach.run_quietly(cx, command).await?;
         if !output.success() {
