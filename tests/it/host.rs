@@ -371,6 +371,20 @@ async fn a_refused_option_is_named() {
 }
 
 #[tokio::test]
+async fn options_of_an_engine_that_left_the_machinefile_are_taken_back() {
+    let world = World::with(None, &json!({}));
+    world.present("host").await;
+    let source = world.get("host").contents().unwrap();
+    let found = source.list(&world.cx).await.unwrap();
+    world.script.answer(APPLY, said(0, ""));
+    source.revive(&found[0]).unwrap().delete(&world.cx).await.unwrap();
+    let script = &world.script.asked_for(APPLY)[0];
+    let (new, rest) = script.split_once("either=").unwrap();
+    assert!(new.contains("\"mtu\": 1400") && !new.contains("labels"), "{new}");
+    assert!(rest.contains("ours='{}'"), "{rest}");
+}
+
+#[tokio::test]
 async fn a_daemon_json_that_is_not_json_is_not_overwritten() {
     let world = World::with(None, &json!({ "dns": ["9.9.9.9"] }));
     world.script.answer(FACTS, said(0, "\n\x1edaemon.json\n{ nearly\n\n\x1eend\n"));
@@ -393,7 +407,8 @@ async fn a_compose_project_that_left_the_machinefile_is_found_and_taken_down() {
     let source = world.get("host").contents().unwrap();
     world.present("engine.daemon").await;
     let found = source.list(&world.cx).await.unwrap();
-    assert_eq!(found.iter().map(|found| found.id.as_str()).collect::<Vec<_>>(), ["compose.project/old@web"]);
+    let names: Vec<_> = found.iter().map(|found| found.id.as_str()).collect();
+    assert_eq!(names, ["compose.project/old@web", "engine.daemon/web"]);
     assert_eq!(found[0].attributes["services"], "web missing");
 
     let revived = source.revive(&found[0]).unwrap();

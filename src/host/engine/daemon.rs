@@ -50,6 +50,17 @@ impl Daemon {
         }
     }
 
+    /// An engine with options of ours that the Machinefile no longer speaks of.
+    pub(crate) fn left(reach: &Arc<Reach>, parent: Parent) -> Self {
+        Self {
+            id: ResourceId::new(KIND, &reach.name),
+            reach: Arc::clone(reach),
+            options: Map::new(),
+            parents: vec![parent],
+            desired: Attributes::new(),
+        }
+    }
+
     /// An engine that runs and is silent is not restarted: its containers may be well.
     async fn facts(&self, cx: &Context) -> Result<Arc<Facts>, String> {
         let facts = self.reach.facts(cx).await?;
