@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::attributes;
 use crate::host::compose::project::{self, Project};
+use crate::host::engine::daemon::{self, Daemon};
 use crate::host::reach::Reach;
 use crate::id::ResourceId;
 use crate::resource::{Context, Failure, Found, Parent, Resource, Source};
@@ -31,19 +33,26 @@ impl Source for Contents {
         let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
         let slug = cx.owner.slug();
         let owned = facts.projects.iter().filter(|(_, found)| found.owner == slug);
-        Ok(owned
-            .map(|(name, found)| Found {
-                id: ResourceId::new(project::KIND, format!("{name}@{}", self.reach.name)),
-                attributes: project::attributes(name, found, &facts),
-            })
-            .collect())
+        let projects = owned.map(|(name, found)| Found {
+            id: ResourceId::new(project::KIND, format!("{name}@{}", self.reach.name)),
+            attributes: project::attributes(name, found, &facts),
+        });
+        // Options of ours outlive the Machinefile's word for an engine; its packages may stay.
+        let daemon = (!facts.applied.is_empty() && facts.engine_version().is_some()).then(|| Found {
+            id: ResourceId::new(daemon::KIND, &self.reach.name),
+            attributes: attributes! { "options": facts.applied.clone() },
+        });
+        Ok(projects.chain(daemon).collect())
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
+        // Within the host and not the packages or the engine: the Machinefile may no longer speak of them either.
+        let parent = Parent::within(self.reach.id.clone());
+        if found.id == ResourceId::new(daemon::KIND, &self.reach.name) {
+            return Some(Arc::new(Daemon::left(&self.reach, parent)));
+        }
         let (name, machine) = found.id.name().split_once('@')?;
         let ours = found.id.kind() == project::KIND && machine == self.reach.name.as_str();
-        // Within the host and not the engine: the Machinefile may no longer speak of an engine either.
-        let parent = Parent::within(self.reach.id.clone());
         ours.then(|| Arc::new(Project::left(&self.reach, name, parent)) as Arc<dyn Resource>)
     }
 }

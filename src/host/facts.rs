@@ -34,12 +34,15 @@ pub(crate) type JsonFile = Result<Option<serde_json::Map<String, Value>>, String
 pub(crate) struct Facts {
     pub(crate) os: BTreeMap<String, String>,
     pub(crate) hosts: String,
-    pub(crate) hosts_template: Option<String>,
+    /// Each of cloud-init's templates of `/etc/hosts`; which one it takes depends on the distribution.
+    pub(crate) hosts_templates: Vec<String>,
     pub(crate) packages: Vec<Package>,
     /// What `dockerd --version` says, where there is a dockerd.
     pub(crate) dockerd: Option<String>,
     pub(crate) compose: Option<String>,
-    /// `docker info` of a running engine.
+    /// Whether the engine's unit was active before it was asked for its info.
+    active: bool,
+    /// `docker info` of an engine that answers.
     pub(crate) info: Option<Value>,
     pub(crate) options: Option<JsonFile>,
     pub(crate) applied: serde_json::Map<String, Value>,
@@ -59,10 +62,15 @@ impl Facts {
         Self {
             os: os_release(text("os")),
             hosts: text("hosts").to_owned(),
-            hosts_template: said("hosts-template").map(|_| text("hosts-template").to_owned()),
+            hosts_templates: sections
+                .iter()
+                .filter(|(name, _)| name.starts_with("hosts-template "))
+                .map(|(_, text)| (*text).to_owned())
+                .collect(),
             packages: text("packages").lines().filter_map(package).collect(),
             dockerd: said("docker").and_then(|s| s.lines().nth(1).map(str::to_owned)),
             compose: said("compose-version"),
+            active: text("unit").trim() == "active",
             info: serde_json::from_str::<Value>(text("info")).ok().filter(answers),
             options: Some(json_file(text("daemon.json"))),
             applied: json_file(text("applied.json")).ok().flatten().unwrap_or_default(),
@@ -79,6 +87,11 @@ impl Facts {
     pub(crate) fn system(&self) -> String {
         let said = |key: &str| self.os.get(key).map_or("?", String::as_str);
         format!("{} {}", said("ID"), said("VERSION_ID"))
+    }
+
+    /// Why nothing can be said of the engine: it runs and did not answer in time.
+    pub(crate) fn engine_silent(&self) -> Option<String> {
+        (self.active && self.info.is_none()).then(|| "the engine does not answer".to_owned())
     }
 
     /// The engine's own version, by the running engine or else by its program.

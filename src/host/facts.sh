@@ -1,19 +1,23 @@
 # Looks at everything we keep on a machine and changes nothing. Each section starts with a record separator and its name.
+# Argument: seconds the engine may take to answer one question.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-state=/var/lib/machine
+state=/var/lib/machine limit=$1
 
 section() { printf '\n\036%s\n' "$1"; }
 
 look() {
     section os; cat /etc/os-release
     section hosts; cat /etc/hosts
-    section hosts-template; cat /etc/cloud/templates/hosts.debian.tmpl
+    for template in /etc/cloud/templates/hosts.*.tmpl; do
+        [ -e "$template" ] && section "hosts-template ${template##*/}" && cat "$template"
+    done
     section packages
     dpkg-query -W -f '${Package} ${db:Status-Status} ${db:Status-Want} ${Version}\n' \
         docker.io docker-ce moby-engine docker-compose docker-compose-v2 docker-compose-plugin
     section docker; command -v dockerd && dockerd --version
     section compose-version; docker compose version --short || docker-compose version --short
-    section info; timeout 20 docker info --format '{{json .}}'
+    section unit; systemctl is-active docker
+    section info; timeout "$limit" docker info --format '{{json .}}'
     section daemon.json; cat /etc/docker/daemon.json
     section applied.json; cat "$state/engine/applied.json"
     section filesystems; filesystems
@@ -25,7 +29,7 @@ look() {
 }
 
 containers() {
-    ids=$(timeout 20 docker ps -aq --no-trunc --filter label=com.docker.compose.project) || return
+    ids=$(timeout "$limit" docker ps -aq --no-trunc --filter label=com.docker.compose.project) || return
     [ -z "$ids" ] || docker inspect --format '{{json .Name}} {{json .State}} {{json .HostConfig.RestartPolicy}} {{json .Config.Labels}}' $ids
 }
 

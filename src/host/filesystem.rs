@@ -20,9 +20,23 @@ const FILLS: &str = "fills-disk";
 /// A filesystem leaves less than one allocation group or block group unused at the end.
 const TAIL: u64 = 128 << 20;
 
-/// Mounts where nothing is mounted yet, then grows partition and filesystem, all online.
+/// Mounts where nothing is mounted yet, then grows partition and filesystem, all online. `$1` mount point, `$2` filesystem,
+/// `$3` device. A disk of ours has one line in fstab, as its machine writes it when it boots; one that is mounted elsewhere
+/// moves, and stays at its old place too while that is in use.
 const SCRIPT: &str = r#"
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+if [ "$1" != / ] && [ -e "$3" ]; then
+    line="$3 $1 $2 defaults,nofail,x-systemd.growfs 0 2"
+    if ! grep -qxF -e "$line" /etc/fstab; then
+        old=$(awk -v device="$3" '$1 == device { print $2 }' /etc/fstab)
+        new=/etc/fstab.machine-new
+        { awk -v device="$3" '$1 != device' /etc/fstab && printf '%s\n' "$line"; } >"$new" &&
+            chmod --reference=/etc/fstab "$new" && mv -f "$new" /etc/fstab || exit
+        systemctl daemon-reload
+        for place in $old; do [ "$place" = "$1" ] || umount "$place" || true; done
+    fi
+    mkdir -p "$1" || exit
+fi
 mountpoint -q "$1" || mount "$1" || exit
 set -- "$1" $(findmnt -rno SOURCE,FSTYPE "$1" | tail -n 1)
 disk=$(lsblk -ndo PKNAME "$2")
@@ -42,17 +56,21 @@ pub(crate) struct Fills {
     id: ResourceId,
     reach: Arc<Reach>,
     mount: String,
+    filesystem: String,
+    device: String,
     parents: Vec<Parent>,
     desired: Attributes,
 }
 
 impl Fills {
-    pub(crate) fn new(reach: &Arc<Reach>, disk: &Name, mount: &str) -> Self {
+    pub(crate) fn new(reach: &Arc<Reach>, disk: &Name, mount: &str, filesystem: Option<&str>) -> Self {
         Self {
             id: ResourceId::new(KIND, format!("{}.{disk}", reach.name)),
             parents: vec![Parent::within(reach.id.clone())],
             desired: attributes! { "fills-disk": true },
             mount: mount.to_owned(),
+            filesystem: filesystem.unwrap_or("auto").to_owned(),
+            device: format!("/dev/disk/by-id/virtio-{disk}"),
             reach: Arc::clone(reach),
         }
     }
@@ -108,8 +126,8 @@ impl Resource for Fills {
             return Ok(seen);
         }
         cx.progress.say(format!("growing {}", self.mount));
-        self.reach.forget();
-        let command = Command::script(SCRIPT, [self.mount.as_str()]).timeout(Duration::from_mins(5));
+        let command =
+            Command::script(SCRIPT, [&self.mount, &self.filesystem, &self.device]).timeout(Duration::from_mins(5));
         let output = self.reach.run_quietly(cx, command).await?;
         if !output.success() {
             return Err(Failure::new(format!("{} does not fill its disk", self.mount)).detail(&output.stderr));

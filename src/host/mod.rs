@@ -80,7 +80,7 @@ pub fn expand(
     for (name, disk) in &machine.resources.disks {
         let mount = disk.mount.as_deref().or((name.as_str() == "root").then_some("/"));
         if let Some(mount) = mount {
-            resources.push(Arc::new(Fills::new(&reach, name, mount)));
+            resources.push(Arc::new(Fills::new(&reach, name, mount, disk.filesystem.as_deref())));
         }
     }
     let mut notes = Vec::new();

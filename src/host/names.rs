@@ -19,13 +19,13 @@ pub(crate) const KIND: Kind = "host.names";
 const BEGIN: &str = "# machine: names of this project's machines";
 const END: &str = "# machine: end";
 
-/// Rewrites the marked block of each file that is there. cloud-init writes `/etc/hosts` anew from its template at each boot
-/// where `manage_etc_hosts` is set, so the block stands in the template too. Where a file cannot be renamed over, being
+/// Rewrites the marked block of each file that is there. cloud-init writes `/etc/hosts` anew from its distribution's
+/// template at each boot where `manage_etc_hosts` is set, so the block stands in the templates too. Where a file cannot be renamed over, being
 /// a mount of its own, it is written in place.
 const SCRIPT: &str = r#"
 export LC_ALL=C
 status=0
-for file in /etc/hosts /etc/cloud/templates/hosts.debian.tmpl; do
+for file in /etc/hosts /etc/cloud/templates/hosts.*.tmpl; do
     [ -f "$file" ] || continue
     new=$file.machine-new
     {
@@ -60,7 +60,6 @@ impl Names {
     }
 
     async fn write(&self, cx: &Context, block: &str) -> Result<(), Failure> {
-        self.reach.forget();
         let command = Command::script(SCRIPT, [BEGIN, END, block]).timeout(Duration::from_secs(30));
         let output = self.reach.run_quietly(cx, command).await?;
         if output.success() {
@@ -100,10 +99,9 @@ impl Resource for Names {
             Ok(facts) => facts,
             Err(why) => return Observation::Unreadable(why),
         };
-        let lasting = facts.hosts_template.as_deref().map(block);
         match block(&facts.hosts) {
             // A template without the same block would undo it at the next boot.
-            Some(names) if lasting.is_none_or(|lasting| lasting.as_ref() == Some(&names)) => {
+            Some(names) if facts.hosts_templates.iter().all(|text| block(text).as_ref() == Some(&names)) => {
                 Observation::Present(attributes! { "names": names })
             }
             Some(_) => Observation::Present(attributes! { "names": BTreeMap::<String, String>::new() }),

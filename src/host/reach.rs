@@ -18,6 +18,9 @@ use crate::value::Value;
 /// The attribute of the `host` resource that says whether its children can be asked.
 pub(crate) const READY: &str = "ready";
 
+/// How long the engine may take to answer one question, on hardware.
+const ANSWER: Duration = Duration::from_secs(20);
+
 type Gathered = Arc<OnceCell<Result<Arc<Facts>, String>>>;
 
 /// Shared by the resources of one machine.
@@ -104,14 +107,22 @@ impl Reach {
         self.run_telling(cx, command, &mut |_| ()).await
     }
 
+    /// Whatever happened, what was gathered until now no longer counts: a look of another resource may have fallen into
+    /// the middle of the change.
     async fn run_telling(&self, cx: &Context, command: Command, line: &mut Lines<'_>) -> Result<Output, Failure> {
+        let outcome = self.exchange(cx, command, line).await;
+        self.forget();
+        outcome
+    }
+
+    async fn exchange(&self, cx: &Context, command: Command, line: &mut Lines<'_>) -> Result<Output, Failure> {
         let transport = self.transport(cx)?;
         let limit = self.patiently(cx, command.timeout);
         let command = command.timeout(limit);
         transport.stream(&command, line).await.map_err(|error| failure(&error))
     }
 
-    /// What the machine is like, asked once until [`Reach::forget`].
+    /// What the machine is like, asked once until a command was run there or [`Reach::forget`] called.
     pub(crate) async fn facts(&self, cx: &Context) -> Result<Arc<Facts>, String> {
         if let Some(why) = self.unready(cx) {
             return Err(why);
@@ -120,14 +131,15 @@ impl Reach {
         gathered.get_or_init(|| self.gather(cx)).await.clone()
     }
 
-    /// Forgets what was gathered: the next question is asked anew. Called before and after every change.
+    /// Forgets what was gathered: the next question is asked anew.
     pub(crate) fn forget(&self) {
         *self.facts.lock().expect("no holder panics") = Gathered::default();
     }
 
     async fn gather(&self, cx: &Context) -> Result<Arc<Facts>, String> {
-        let command = Command::script(facts::SCRIPT, [""; 0]).timeout(Duration::from_mins(1));
-        let output = self.run_quietly(cx, command).await.map_err(|failure| failure.message)?;
+        let answer = self.patiently(cx, ANSWER).as_secs().to_string();
+        let command = Command::script(facts::SCRIPT, [answer]).timeout(3 * ANSWER);
+        let output = self.exchange(cx, command, &mut |_| ()).await.map_err(|failure| failure.message)?;
         if !output.success() {
             return Err(format!("{} could not be looked at: {}", self.name, output.stderr.trim()));
         }

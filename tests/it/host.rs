@@ -13,6 +13,7 @@ use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::resource::{Context, Disruption, Impact, Observation, Outputs, Progress, Resource, diff};
 use libmachine::transport::{Command, Error, Lines, Output, Transport};
 use libmachine::value::{Path, Value, json};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 type Answer = Result<Output, Error>;
@@ -22,6 +23,8 @@ type Answer = Result<Output, Error>;
 struct Script {
     answers: Mutex<Vec<(&'static str, Answer)>>,
     asked: Mutex<Vec<String>>,
+    /// A command whose answer waits until it is let go.
+    held: Mutex<Option<(&'static str, Arc<Notify>)>>,
 }
 
 impl Script {
@@ -44,7 +47,11 @@ impl Transport for Script {
         let text = format!("{}\n{}", command.argv.join(" "), String::from_utf8_lossy(&command.stdin));
         let answer =
             self.answers.lock().unwrap().iter().find(|(part, _)| text.contains(part)).map(|(_, with)| with.clone());
+        let held = self.held.lock().unwrap().clone().filter(|(part, _)| text.contains(part));
         self.asked.lock().unwrap().push(text);
+        if let Some((_, let_go)) = held {
+            let_go.notified().await;
+        }
         answer.unwrap_or_else(|| Ok(said(1, "nobody told me")))
     }
 
@@ -248,13 +255,49 @@ async fn a_machine_is_looked_at_once_per_run() {
 }
 
 #[tokio::test]
+async fn what_is_seen_in_the_middle_of_a_change_is_not_its_result() {
+    let world = World::with(None, &json!({}));
+    let let_go = Arc::new(Notify::new());
+    *world.script.held.lock().unwrap() = Some((INSTALL, Arc::clone(&let_go)));
+    world.script.answer(FACTS, said(0, "\n\x1eos\nID=debian\nVERSION_ID=13\n\n\x1eend\n"));
+    world.script.answer(INSTALL, said(0, ""));
+    assert_eq!(world.read("engine.package").await, Observation::Absent);
+    let sibling = async {
+        world.get("host.names").create(&world.cx).await.unwrap_err();
+        world.get("host.names").read(&world.cx).await;
+        world.script.answer(FACTS, facts(""));
+        let_go.notify_one();
+    };
+    let (installed, ()) = tokio::join!(world.get("engine.package").create(&world.cx), sibling);
+    assert_eq!(installed.unwrap()["installed"], true);
+}
+
+#[tokio::test]
+async fn an_engine_that_runs_and_is_silent_is_not_taken_for_a_stopped_one() {
+    let world = World::with(None, &json!({ "dns": ["9.9.9.9"] }));
+    world.script.answer(FACTS, said(0, "\n\x1eunit\nactive\n\n\x1einfo\n\n\x1eend\n"));
+    let silent = Observation::Unreadable("the engine does not answer".to_owned());
+    assert_eq!(world.read("engine.daemon").await, silent);
+    assert!(world.get("engine.daemon").update(&world.cx, &[]).await.is_err());
+    assert!(world.script.asked_for(APPLY).is_empty());
+    world.script.answer(FACTS, said(0, "\n\x1eunit\ninactive\n\n\x1einfo\n\n\x1eend\n"));
+    assert_eq!(world.present("engine.daemon").await["running"], false);
+}
+
+#[tokio::test]
 async fn names_without_their_template_do_not_last() {
     let world = World::with(None, &json!({}));
     assert_eq!(world.read("host.names").await, Observation::Absent);
     let block = "# machine: names of this project's machines\n10.1.0.3 db\n10.1.0.2 web\n# machine: end\n";
-    world.script.answer(FACTS, said(0, &format!("\n\x1ehosts\n{block}\n\x1ehosts-template\n## template\n\n\x1eend\n")));
+    world.script.answer(
+        FACTS,
+        said(0, &format!("\n\x1ehosts\n{block}\n\x1ehosts-template hosts.redhat.tmpl\n## template\n\n\x1eend\n")),
+    );
     assert_eq!(world.changes("host.names").await.len(), 2);
-    world.script.answer(FACTS, said(0, &format!("\n\x1ehosts\n{block}\n\x1ehosts-template\n{block}\n\x1eend\n")));
+    world.script.answer(
+        FACTS,
+        said(0, &format!("\n\x1ehosts\n{block}\n\x1ehosts-template hosts.redhat.tmpl\n{block}\n\x1eend\n")),
+    );
     assert_eq!(world.changes("host.names").await, []);
 }
 
@@ -328,6 +371,20 @@ async fn a_refused_option_is_named() {
 }
 
 #[tokio::test]
+async fn options_of_an_engine_that_left_the_machinefile_are_taken_back() {
+    let world = World::with(None, &json!({}));
+    world.present("host").await;
+    let source = world.get("host").contents().unwrap();
+    let found = source.list(&world.cx).await.unwrap();
+    world.script.answer(APPLY, said(0, ""));
+    source.revive(&found[0]).unwrap().delete(&world.cx).await.unwrap();
+    let script = &world.script.asked_for(APPLY)[0];
+    let (new, rest) = script.split_once("either=").unwrap();
+    assert!(new.contains("\"mtu\": 1400") && !new.contains("labels"), "{new}");
+    assert!(rest.contains("ours='{}'"), "{rest}");
+}
+
+#[tokio::test]
 async fn a_daemon_json_that_is_not_json_is_not_overwritten() {
     let world = World::with(None, &json!({ "dns": ["9.9.9.9"] }));
     world.script.answer(FACTS, said(0, "\n\x1edaemon.json\n{ nearly\n\n\x1eend\n"));
@@ -350,11 +407,13 @@ async fn a_compose_project_that_left_the_machinefile_is_found_and_taken_down() {
     let source = world.get("host").contents().unwrap();
     world.present("engine.daemon").await;
     let found = source.list(&world.cx).await.unwrap();
-    assert_eq!(found.iter().map(|found| found.id.as_str()).collect::<Vec<_>>(), ["compose.project/old@web"]);
+    let names: Vec<_> = found.iter().map(|found| found.id.as_str()).collect();
+    assert_eq!(names, ["compose.project/old@web", "engine.daemon/web"]);
     assert_eq!(found[0].attributes["services"], "web missing");
 
     let revived = source.revive(&found[0]).unwrap();
     world.script.answer(DOWN, said(0, ""));
     revived.delete(&world.cx).await.unwrap();
-    assert!(world.script.asked_for(DOWN)[0].starts_with("sh -s -- old\n"));
+    assert!(world.script.asked_for(DOWN)[0].starts_with("sh -s -- old 120\n"));
+    assert_eq!(revived.deletion(), Disruption::Restart, "volumes stay");
 }

@@ -196,6 +196,22 @@ async fn a_key_that_is_not_let_in_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_key_that_cannot_be_read_is_named_with_the_reason() {
+    let server = Server::start().await;
+    let (file, agent) = (server.endpoint.identity.file.with_file_name("gone"), false);
+    let missing = Identity { file: file.clone(), agent };
+    let ssh = Connections::default().get(Endpoint { identity: missing.clone(), ..server.endpoint.clone() });
+    let denied = ssh.run(&sh("true")).await.unwrap_err();
+    assert!(denied.to_string().ends_with("gone was not tried: there is no such file)"), "{denied}");
+
+    let locked = key().encrypt(&mut safe_rng(), "secret").unwrap();
+    std::fs::write(&file, locked.to_openssh(LineEnding::LF).unwrap()).unwrap();
+    let ssh = Connections::default().get(Endpoint { identity: missing, ..server.endpoint.clone() });
+    let denied = ssh.run(&sh("true")).await.unwrap_err();
+    assert!(denied.to_string().contains("it has a passphrase"), "{denied}");
+}
+
+#[tokio::test]
 async fn a_port_that_is_closed_or_silent_does_not_answer() {
     let server = Server::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,11 +1,13 @@
-# Takes a project down and forgets it; its volumes stay. Argument: the project's name.
+# Takes a project down and forgets it; its volumes stay. Arguments: the project's name, seconds to wait for
+# an earlier run. lock.sh stands in front.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin COMPOSE_ANSI=never
 trap '' PIPE HUP
-project=$1
+project=$1 limit=$2
 base=/var/lib/machine/compose/$project
 label=label=com.docker.compose.project=$project
 
 main() {
+    lock "$project" "$limit" || return
     [ -d "$base" ] || [ -n "$(docker ps -aq --filter "$label")" ] || return 0
     if docker compose version >/dev/null 2>&1; then
         docker compose -p "$project" down --remove-orphans

@@ -18,8 +18,8 @@ use crate::value::{Attributes, json, plain};
 
 pub(crate) const KIND: Kind = "compose.project";
 
-const UP: &str = include_str!("up.sh");
-const DOWN: &str = include_str!("down.sh");
+const UP: &str = concat!(include_str!("../lock.sh"), include_str!("up.sh"));
+const DOWN: &str = concat!(include_str!("../lock.sh"), include_str!("down.sh"));
 
 /// Builds and pulls included.
 const LIMIT: Duration = Duration::from_mins(30);
@@ -80,6 +80,9 @@ impl Project {
 
     fn seen(&self, facts: &Facts, cx: &Context) -> Result<Option<Attributes>, String> {
         let Some(found) = facts.projects.get(&self.name) else { return Ok(None) };
+        if let Some(why) = facts.engine_silent() {
+            return Err(why);
+        }
         if found.owner != cx.owner.slug() {
             return Err(format!(
                 "compose project `{}` on {} belongs to project {}",
@@ -110,7 +113,6 @@ impl Project {
         let build = if wanted.bundle.builds { "build" } else { "" };
         let command =
             Command::new(["sh", "-c", UP, "machine", &self.name, &healthy, build]).stdin(content).timeout(LIMIT);
-        self.reach.forget();
         let output = self.reach.run(cx, command).await?;
         if output.success() { Ok(()) } else { Err(self.failed(&output)) }
     }
@@ -195,8 +197,9 @@ impl Resource for Project {
         Impact::InPlace(Disruption::Restart, Some(text.to_owned()))
     }
 
+    /// Containers go; volumes stay.
     fn deletion(&self) -> Disruption {
-        Disruption::Replace
+        Disruption::Restart
     }
 
     async fn read(&self, cx: &Context) -> Observation {
@@ -226,8 +229,8 @@ impl Resource for Project {
         if self.look(cx).await.map_err(Failure::new)?.is_none() {
             return Ok(());
         }
-        self.reach.forget();
-        let command = Command::script(DOWN, [self.name.as_str()]).timeout(Duration::from_mins(5));
+        let wait = self.reach.patiently(cx, HEALTHY).as_secs().to_string();
+        let command = Command::script(DOWN, [self.name.clone(), wait]).timeout(Duration::from_mins(7));
         let output = self.reach.run(cx, command).await?;
         if output.success() {
             return Ok(());

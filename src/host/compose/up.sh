@@ -1,5 +1,6 @@
 # Takes a bundle from standard input, puts its files in place and brings the project up. Once begun it needs nobody at the
 # other end. Arguments: the project's name, seconds its containers may take to come up, `build` or nothing.
+# lock.sh stands in front.
 #
 # The folder containers mount from stays the same one, and so do its subfolders: files are renamed into them. A container that
 # mounts a single file keeps seeing the old one, so its service is made anew.
@@ -108,5 +109,5 @@ main() {
     mv -f "$base/record.new" "$base/record" && rm -f "$base/pending"
 }
 
-{ unpack && main; } 2>&1
+{ lock "$project" "$((limit * 5))" && unpack && main; } 2>&1
 exit

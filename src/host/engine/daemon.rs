@@ -20,7 +20,7 @@ use crate::value::{Attributes, Value};
 
 pub(crate) const KIND: Kind = "engine.daemon";
 
-const APPLY: &str = include_str!("apply.sh");
+const APPLY: &str = concat!(include_str!("../lock.sh"), include_str!("apply.sh"));
 
 /// How long an engine may take to answer, on hardware.
 const ANSWER: Duration = Duration::from_mins(1);
@@ -50,8 +50,25 @@ impl Daemon {
         }
     }
 
-    async fn look(&self, cx: &Context) -> Result<Attributes, String> {
+    /// An engine with options of ours that the Machinefile no longer speaks of.
+    pub(crate) fn left(reach: &Arc<Reach>, parent: Parent) -> Self {
+        Self {
+            id: ResourceId::new(KIND, &reach.name),
+            reach: Arc::clone(reach),
+            options: Map::new(),
+            parents: vec![parent],
+            desired: Attributes::new(),
+        }
+    }
+
+    /// An engine that runs and is silent is not restarted: its containers may be well.
+    async fn facts(&self, cx: &Context) -> Result<Arc<Facts>, String> {
         let facts = self.reach.facts(cx).await?;
+        facts.engine_silent().map_or(Ok(facts), Err)
+    }
+
+    async fn look(&self, cx: &Context) -> Result<Attributes, String> {
+        let facts = self.facts(cx).await?;
         let found = found(&facts, &self.reach)?;
         let merge = Merge { ours: &self.options, applied: &facts.applied, found: &found };
         let info = facts.info.as_ref();
@@ -70,7 +87,7 @@ impl Daemon {
 
     async fn apply(&self, cx: &Context, ours: &Map<String, Value>) -> Result<(), Failure> {
         self.reach.forget();
-        let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
+        let facts = self.facts(cx).await.map_err(Failure::new)?;
         let found = found(&facts, &self.reach).map_err(Failure::new)?;
         let merge = Merge { ours, applied: &facts.applied, found: &found };
         let running = facts.info.is_some();
@@ -81,8 +98,7 @@ impl Daemon {
         let how = if running && merge.disruption() <= Disruption::Reload { "reload" } else { "restart" };
         cx.progress.say(if how == "reload" { "reloading the engine" } else { "restarting the engine" });
         let limit = self.reach.patiently(cx, ANSWER);
-        let command = script(&merge, how, limit).timeout(3 * ANSWER + Duration::from_secs(30));
-        self.reach.forget();
+        let command = script(&merge, how, limit).timeout(7 * ANSWER);
         let output = self.reach.run_quietly(cx, command).await?;
         if output.success() { Ok(()) } else { Err(refusal(&merge, &output)) }
     }

@@ -1,5 +1,5 @@
 # Installs packages in one version. Arguments: seconds to wait for other package managers, the beginning of the version
-# wanted or nothing, the package it is about, all packages. Ends with 10 when no such version is offered, having listed
+# wanted or nothing, the package it is about, all packages. lock.sh stands in front. Ends with 10 when no such version is offered, having listed
 # those that are.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 trap '' PIPE HUP
@@ -28,6 +28,7 @@ choose() {
 }
 
 main() {
+    lock engine "$wait" || return
     dpkg --configure -a
     if [ -z "$wanted" ]; then
         apt install --no-install-recommends -y "$@" && return

@@ -17,7 +17,7 @@ use crate::value::{Attributes, Value, plain};
 
 pub(crate) const KIND: Kind = "engine.package";
 
-const INSTALL: &str = include_str!("install.sh");
+const INSTALL: &str = concat!(include_str!("../lock.sh"), include_str!("install.sh"));
 
 /// Downloads included; other package managers may be at work first.
 const LIMIT: Duration = Duration::from_mins(20);
@@ -91,7 +91,6 @@ impl Packages {
         let arguments = [wait.as_str(), self.version.as_deref().unwrap_or_default(), engine];
         let arguments: Vec<&str> = arguments.into_iter().chain(packages.copied()).collect();
         cx.progress.say(format!("installing {}", release.packages.join(", ")));
-        self.reach.forget();
         let output = self.reach.run(cx, Command::script(INSTALL, arguments).timeout(LIMIT)).await?;
         if output.success() { Ok(()) } else { Err(self.refusal(engine, &output)) }
     }
@@ -183,7 +182,6 @@ impl Resource for Packages {
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {
         let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
         let Some(package) = installed(&facts) else { return Ok(()) };
-        self.reach.forget();
         let output = self.reach.run(cx, Command::script(REMOVE, [package.name.as_str()])).await?;
         if output.success() {
             return Ok(());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 
 use crate::transport::Error;
 use crate::transport::ssh::Endpoint;
@@ -83,17 +83,43 @@ fn config(expected: &PublicKey) -> client::Config {
 
 async fn login(handle: &mut Handle<Pin>, endpoint: &Endpoint) -> Result<(), Error> {
     let lost = |error: russh::Error| Error::Unreachable { address: endpoint.address.clone(), why: reason(&error) };
-    if let Ok(key) = russh::keys::load_secret_key(&endpoint.identity.file, None) {
-        let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
-        let answer = handle.authenticate_publickey(&endpoint.user, key).await.map_err(lost)?;
-        if matches!(answer, AuthResult::Success) {
-            return Ok(());
+    let file = &endpoint.identity.file;
+    let untried = match russh::keys::load_secret_key(file, None) {
+        Ok(key) => {
+            let hash = rsa_hash(handle, &key.algorithm()).await;
+            let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
+            let answer = handle.authenticate_publickey(&endpoint.user, key).await.map_err(lost)?;
+            if matches!(answer, AuthResult::Success) {
+                return Ok(());
+            }
+            String::new()
         }
-    }
+        Err(error) => format!(" ({} was not tried: {})", file.display(), unusable(&error)),
+    };
     if endpoint.identity.agent && login_by_agent(handle, &endpoint.user).await {
         return Ok(());
     }
-    Err(Error::Denied { address: endpoint.address.clone(), user: endpoint.user.clone() })
+    Err(Error::Denied { address: endpoint.address.clone(), user: format!("{}{untried}", endpoint.user) })
+}
+
+/// What an RSA key signs with: the best the server names. One that names nothing is taken to know SHA-2, because SHA-1 is
+/// refused nearly everywhere. Other keys have no choice.
+async fn rsa_hash(handle: &Handle<Pin>, algorithm: &Algorithm) -> Option<HashAlg> {
+    if !matches!(algorithm, Algorithm::Rsa { .. }) {
+        return None;
+    }
+    handle.best_supported_rsa_hash().await.ok().flatten().unwrap_or(Some(HashAlg::Sha512))
+}
+
+/// Why a key file cannot be used, without the words of the library for it.
+fn unusable(error: &russh::keys::Error) -> String {
+    match error {
+        russh::keys::Error::KeyIsEncrypted => "it has a passphrase, which only an agent can give".to_owned(),
+        russh::keys::Error::IO(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            "there is no such file".to_owned()
+        }
+        other => other.to_string().to_lowercase(),
+    }
 }
 
 /// Whether one of the agent's keys was let in. No agent, or one without keys, lets nobody in.
@@ -101,7 +127,8 @@ async fn login_by_agent(handle: &mut Handle<Pin>, user: &str) -> bool {
     let Ok(mut agent) = AgentClient::connect_env().await else { return false };
     for identity in agent.request_identities().await.unwrap_or_default() {
         let key = identity.public_key().into_owned();
-        let answer = handle.authenticate_publickey_with(user, key, None, &mut agent).await;
+        let hash = rsa_hash(handle, &key.algorithm()).await;
+        let answer = handle.authenticate_publickey_with(user, key, hash, &mut agent).await;
         if matches!(answer, Ok(AuthResult::Success)) {
             return true;
         }
