@@ -37,7 +37,7 @@ pub(super) struct Project {
     pub(super) catalog: Catalog,
     pub(super) dirs: Dirs,
     files: Vec<PathBuf>,
-    project_name: Option<String>,
+    given_name: Option<String>,
     style: Style,
 }
 
@@ -59,14 +59,7 @@ impl Project {
             Err(notes) => (None, notes),
         };
         let catalog = accept(&config, catalog, &notes, style)?;
-        Ok(Self {
-            desired,
-            catalog,
-            dirs,
-            files: global.files.clone(),
-            project_name: global.project_name.clone(),
-            style,
-        })
+        Ok(Self { desired, catalog, dirs, files: global.files.clone(), given_name: global.project_name.clone(), style })
     }
 
     pub(super) fn owner(&self) -> &Owner {
@@ -145,7 +138,7 @@ impl Project {
     pub(super) fn command(&self, verb: &str) -> String {
         let mut words = vec!["machine".to_owned()];
         words.extend(self.files.iter().flat_map(|file| ["-f".to_owned(), file.display().to_string()]));
-        words.extend(self.project_name.iter().flat_map(|name| ["-p".to_owned(), name.clone()]));
+        words.extend(self.given_name.iter().flat_map(|name| ["-p".to_owned(), name.clone()]));
         format!("{} {verb}", quote::line(&words))
     }
 

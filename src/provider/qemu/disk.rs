@@ -166,7 +166,7 @@ impl Resource for Disk {
                 gibibytes(before),
                 gibibytes(after)
             )),
-            _ => Impact::InPlace(Disruption::None, Some("the file system grows at the next boot".into())),
+            _ => Impact::InPlace(Disruption::None, Some("the file system grows with it".into())),
         }
     }
 

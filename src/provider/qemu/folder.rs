@@ -249,7 +249,9 @@ mod tests {
             let folder = Folder { runtime_root: runtime.clone(), path, runtime, root, label };
             std::thread::scope(|scope| {
                 let tries: Vec<_> = (0..4).map(|_| scope.spawn(|| folder.prepare())).collect();
-                tries.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+                for thread in tries {
+                    thread.join().unwrap().unwrap();
+                }
             });
             assert!(folder.is_ours().unwrap());
         }
