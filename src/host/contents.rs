@@ -30,6 +30,10 @@ impl Source for Contents {
     }
 
     async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure> {
+        // What is on a machine that does not answer is looked for once it does.
+        if self.reach.unready(cx).is_some() {
+            return Ok(Vec::new());
+        }
         let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
         let slug = cx.owner.slug();
         let owned = facts.projects.iter().filter(|(_, found)| found.owner == slug);
