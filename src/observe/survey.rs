@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use crate::id::ResourceId;
-use crate::resource::{Context, Failure, Found, Resource, Source};
+use crate::resource::{Context, Failure, Found, Resource, Retry, Source};
 use crate::value::Attributes;
 
 /// What the sources listed.
@@ -18,7 +19,7 @@ pub(super) struct Survey {
 }
 
 pub(super) async fn survey(sources: &[Arc<dyn Source>], cx: &Context) -> Survey {
-    let listings = join_all(sources.iter().map(|source| source.list(cx))).await;
+    let listings = join_all(sources.iter().map(|source| list(source.as_ref(), cx))).await;
     let mut survey = Survey { found: HashMap::new(), sources: sources.to_vec(), blind: HashMap::new() };
     for (index, listing) in listings.into_iter().enumerate() {
         match listing {
@@ -32,6 +33,24 @@ pub(super) async fn survey(sources: &[Arc<dyn Source>], cx: &Context) -> Survey 
     }
     survey
 }
+
+/// A listing that fails in passing is asked for again: being blind costs more than waiting.
+async fn list(source: &dyn Source, cx: &Context) -> Result<Vec<Found>, Failure> {
+    let mut wait = FIRST_WAIT;
+    loop {
+        match source.list(cx).await {
+            Err(failure) if wait <= LAST_WAIT && !cx.cancel.is_cancelled() => match failure.retry {
+                Retry::Never => return Err(failure),
+                Retry::Later(asked) => tokio::time::sleep(asked.unwrap_or(wait)).await,
+            },
+            result => return result,
+        }
+        wait *= 2;
+    }
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LAST_WAIT: Duration = Duration::from_secs(13);
 
 impl Survey {
     /// What the source of this name lists under an id.
