@@ -90,18 +90,25 @@ fn a_full_disk_is_named_and_leaves_nothing_half_made() {
     let data = sandbox.home().join("data");
     std::fs::create_dir_all(&data).expect("a folder");
     let machine = sandbox.command(["up", "-y"]);
-    let script =
-        format!("mount -t tmpfs -o size=64k none {} && exec {} up -y", data.display(), env!("CARGO_BIN_EXE_machine"));
+    let (disk, binary) = (data.display(), env!("CARGO_BIN_EXE_machine"));
+    let script = format!(
+        "mount -t tmpfs -o size=64k none {disk} || exit 2
+        {binary} up -y 2>first.log && exit 3
+        mount -o remount,size=64m {disk} || exit 4
+        {binary} up -y; code=$?
+        {binary} destroy -y >/dev/null 2>&1 || exit 5
+        [ -z \"$(find {disk} -type f)\" ] || exit 6
+        exit $code"
+    );
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c", &script]).current_dir(sandbox.project()).env_clear();
     for (name, value) in machine.get_envs() {
         command.env(name, value.expect("only set, never removed"));
     }
-    let up: Ran = command.stdin(std::process::Stdio::null()).output().expect("unshare runs").into();
-    assert_failed(&up, &["No space left on device"]);
-    let again = sandbox.run(["up", "-y"]);
+    let again: Ran = command.stdin(std::process::Stdio::null()).output().expect("unshare runs").into();
+    let first = std::fs::read_to_string(sandbox.project().join("first.log")).expect("the first run's words");
+    assert!(first.contains("No space left on device"), "{first}");
     assert_failed(&again, &["host/web: no SSH after"]);
-    sandbox.ok("destroy -y");
 }
 
 #[test]
