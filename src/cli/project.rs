@@ -46,11 +46,12 @@ impl Project {
     pub(super) fn load(global: &Global) -> Result<Self, Error> {
         let style = terminal::style(global, Stream::Error);
         let dirs = Dirs::from_env().ok_or_else(|| Error::failed("there is no home folder").hint("set HOME"))?;
-        let config = read(global, style)?;
+        let environment = config::environment();
+        let config = read(global, &environment, style)?;
         let surroundings = desired::Surroundings {
             project: global.project_name.as_deref(),
             drivers: &catalog::drivers(),
-            environment: &config::environment(),
+            environment: &environment,
         };
         let (desired, notes) = desired::resolve(&config, &surroundings);
         let desired = accept(&config, desired, &notes, style)?;
@@ -174,7 +175,7 @@ impl Project {
     }
 }
 
-fn read(global: &Global, style: Style) -> Result<Config, Error> {
+fn read(global: &Global, environment: &config::Environment, style: Style) -> Result<Config, Error> {
     let folder =
         std::env::current_dir().map_err(|why| Error::failed(format!("cannot tell the working folder: {why}")))?;
     let mut stdin = Vec::new();
@@ -186,7 +187,7 @@ fn read(global: &Global, style: Style) -> Result<Config, Error> {
         folder: &folder,
         files: &global.files,
         stdin: &stdin,
-        environment: &config::environment(),
+        environment,
         schema: &crate::schema::machinefile(DRIVERS),
     };
     config::load(&input).map_err(|error| Error::drawn(diagnostic::draw(&diagnostic::of_error(error), style)))
