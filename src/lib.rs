@@ -17,6 +17,7 @@
 //!
 //! - Words, which import nothing but each other: [`id`] (names and identities), [`value`] (attributes and paths),
 //!   [`origin`] (where a value was written), [`note`] (findings about input), [`dirs`] (where we may write).
+//! - [`cloud_init`]: user-data taken apart and packed.
 //! - [`config`]: texts to one validated Machinefile in which every value knows its place.
 //! - [`desired`]: what it means, fully decided, plain data.
 //! - [`resource`]: the contract that everything we touch converges through.
@@ -49,6 +50,7 @@ pub mod note;
 pub mod origin;
 pub mod value;
 
+pub mod cloud_init;
 pub mod config;
 pub mod desired;
 pub mod resource;

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod cloud_init;
 mod config;
 mod desired;
 mod errors;

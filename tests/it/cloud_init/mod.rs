@@ -1,0 +1,3 @@
+//! User-data: taken apart, read for settings, packed for machines.
+
+mod decode;
