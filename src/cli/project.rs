@@ -189,8 +189,12 @@ fn read(global: &Global, environment: &config::Environment, style: Style) -> Res
         stdin: &stdin,
         environment,
         schema: &crate::schema::machinefile(DRIVERS),
+        texts: &[],
     };
-    config::load(&input).map_err(|error| Error::drawn(diagnostic::draw(&diagnostic::of_error(error), style)))
+    let drawn = |error| Error::drawn(diagnostic::draw(&diagnostic::of_error(error), style));
+    let config = config::load(&input).map_err(drawn)?;
+    tell(&diagnostic::draw(&diagnostic::of_warnings(&config), style));
+    Ok(config)
 }
 
 /// What a stage gave, unless its findings stop the run.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{Error, Problem};
+use super::layer::Layer;
 use super::node::{Node, Scalar, Tree};
-use super::provider::{Document, Layer};
+use super::provider::Document;
 use super::{Input, toml, yaml};
 use crate::origin::{Origin, Source};
 
@@ -71,7 +72,8 @@ fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn text(name: String, bytes: Vec<u8>) -> Result<Source, Box<Problem>> {
+/// A named text, which has to be UTF-8.
+pub(super) fn text(name: String, bytes: Vec<u8>) -> Result<Source, Box<Problem>> {
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source { name, text }),
         Err(error) => {

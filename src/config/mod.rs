@@ -3,15 +3,18 @@
 //! Each text becomes a tree of nodes (`yaml`, `toml`), its variables are filled in (`interpolate`), figment lays
 //! one over the other (`provider`), the JSON Schema judges the result (`validate`), and [`file`] is its typed form.
 
+mod cloud_config;
 mod discover;
 mod error;
 pub mod file;
 pub mod init;
 mod interpolate;
+mod layer;
 pub mod node;
 mod provider;
 mod salvage;
 mod scalar;
+mod text;
 mod toml;
 mod validate;
 mod yaml;
@@ -24,7 +27,9 @@ use figment::{Figment, Profile, Provider as _};
 pub use discover::{NAMES, STDIN};
 pub use error::{Error, Problem};
 pub use interpolate::Environment;
-pub use provider::{Document, Layer};
+pub use layer::{Layer, UnknownLayer};
+pub use provider::Document;
+pub use text::Text;
 
 use crate::origin::Origin;
 use crate::value::Path;
@@ -42,6 +47,8 @@ pub struct Input<'a> {
     pub environment: &'a Environment,
     /// The schema to hold the merged settings against.
     pub schema: &'a crate::value::Value,
+    /// What URLs gave and drives held, each in the order of its layer.
+    pub texts: &'a [Text],
 }
 
 /// The configuration: its typed form, and where each part of it was written.
@@ -52,6 +59,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// What the schema finds wrong. Then `file` lacks it and is only good for finding more.
     pub problems: Vec<Problem>,
+    /// What the texts say that has no effect, or not the one meant.
+    pub warnings: Vec<Problem>,
     /// What `file` lacks for being wrong.
     pub faults: Vec<Path>,
     documents: Vec<Document>,
@@ -81,17 +90,33 @@ pub fn load(input: &Input<'_>) -> Result<Config, Error> {
             Err(error) => return Err(error),
         }
     }
+    let folder = documents.first().map_or_else(|| input.folder.to_owned(), |document| document.base.clone());
+    let mut warnings = Vec::new();
+    for layer in [Layer::CloudInitUrl, Layer::CloudInitDrive] {
+        for text in input.texts.iter().filter(|text| text.layer == layer) {
+            match text::read(text, &folder, input.schema) {
+                Ok(read) => {
+                    warnings.extend(read.warnings);
+                    for document in read.documents {
+                        problems.extend(validate::tags(&document.root));
+                        documents.push(Document { index: documents.len(), ..document });
+                    }
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+    }
     if !problems.is_empty() {
         return Err(Error::Invalid(problems));
     }
     let figment = documents.iter().fold(Figment::new(), |figment, document| figment.merge(document));
     let mut profiles = figment.data().expect("the providers of documents cannot fail");
     let merged = profiles.remove(&Profile::Default).unwrap_or_default();
-    let folder = documents.first().map_or_else(|| input.folder.to_owned(), |document| document.base.clone());
     let mut config = Config {
         file: file::Machinefile::default(),
         folder,
         problems: Vec::new(),
+        warnings,
         faults: Vec::new(),
         documents,
         figment,

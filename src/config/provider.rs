@@ -8,14 +8,8 @@ use std::path::PathBuf;
 use figment::value::{Dict, Empty, Map, Tag, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
+use super::layer::Layer;
 use super::node::{Node, Scalar, Tree};
-
-/// Where settings come from, in rising precedence: the order of declaration is the order of loading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Layer {
-    /// The Machinefile, or what `-f` names, in the order given.
-    Project,
-}
 
 /// One text of one layer.
 #[derive(Clone, Debug)]

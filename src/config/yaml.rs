@@ -21,6 +21,14 @@ const MAX_COPIES: usize = 500_000;
 
 /// Reads one document. The tree is there only when nothing is wrong; a syntax error ends the search for more.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
+    match parse_part(source)? {
+        (node, problems) if problems.is_empty() => Ok(node),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// As [`parse`], for a text that is only partly ours: what is wrong with values comes beside the tree.
+pub(super) fn parse_part(source: &Arc<Source>) -> Result<(Node, Vec<Problem>), Vec<Problem>> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     let mut reader = Reader {
@@ -31,8 +39,7 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
         problems: Vec::new(),
     };
     match reader.document() {
-        Ok(node) if reader.problems.is_empty() => Ok(node),
-        Ok(_) => Err(reader.problems),
+        Ok(node) => Ok((node, reader.problems)),
         Err(fatal) => {
             reader.problems.push(fatal);
             Err(reader.problems)

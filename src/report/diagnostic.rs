@@ -103,6 +103,13 @@ pub fn of_notes(notes: &[Note], config: &Config) -> Vec<Report> {
     problems.chain(notes).collect()
 }
 
+/// What a configuration that was loaded says in vain.
+#[must_use]
+pub fn of_warnings(config: &Config) -> Vec<Report> {
+    let warning = |problem: &Problem| Finding { severity: Severity::Warning, ..of_problem(problem.clone()) };
+    config.warnings.iter().map(|problem| Report::new(warning(problem))).collect()
+}
+
 /// Why a configuration could not be loaded.
 #[must_use]
 pub fn of_error(error: Error) -> Vec<Report> {

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use libmachine::config::{self, Config, Environment, Input};
+use libmachine::config::{self, Config, Environment, Input, Layer, Text};
 use libmachine::desired::{self, Desired, Driver, Surroundings};
+use libmachine::id::Name;
 use libmachine::note::Note;
 use libmachine::report::{Style, diagnostic};
 use libmachine::schema;
@@ -19,6 +20,7 @@ pub(crate) struct Project {
     stdin: Vec<u8>,
     environment: Environment,
     schema: Value,
+    texts: Vec<Text>,
 }
 
 impl Project {
@@ -27,7 +29,14 @@ impl Project {
         let folder = tempfile::Builder::new().prefix("machine-").tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("shop")).expect("a folder in it");
         let schema = schema::machinefile(&[]);
-        Self { folder, files: Vec::new(), stdin: Vec::new(), environment: Environment::new(), schema }
+        Self {
+            folder,
+            files: Vec::new(),
+            stdin: Vec::new(),
+            environment: Environment::new(),
+            schema,
+            texts: Vec::new(),
+        }
     }
 
     pub(crate) fn new(machinefile: &str) -> Self {
@@ -56,6 +65,13 @@ impl Project {
         self
     }
 
+    /// A cloud-config that an URL gave or a drive held.
+    pub(crate) fn text(mut self, layer: Layer, name: &str, text: &str, machine: Option<&str>) -> Self {
+        let machine = machine.map(|name| Name::new(name).expect("a name"));
+        self.texts.push(Text { layer, name: name.to_owned(), bytes: text.into(), machine });
+        self
+    }
+
     pub(crate) fn schema(mut self, schema: Value) -> Self {
         self.schema = schema;
         self
@@ -66,8 +82,8 @@ impl Project {
     }
 
     pub(crate) fn load_in(&self, folder: &Path) -> Result<Config, config::Error> {
-        let Self { files, stdin, environment, schema, .. } = self;
-        config::load(&Input { folder, files, stdin, environment, schema })
+        let Self { files, stdin, environment, schema, texts, .. } = self;
+        config::load(&Input { folder, files, stdin, environment, schema, texts })
     }
 
     pub(crate) fn load(&self) -> Result<Config, config::Error> {
@@ -97,7 +113,11 @@ impl Project {
     pub(crate) fn findings(&self) -> String {
         let reports = match self.load() {
             Err(error) => diagnostic::of_error(error),
-            Ok(config) => diagnostic::of_notes(&self.resolve(&config).1, &config),
+            Ok(config) => {
+                let mut reports = diagnostic::of_warnings(&config);
+                reports.extend(diagnostic::of_notes(&self.resolve(&config).1, &config));
+                reports
+            }
         };
         self.redacted(&diagnostic::draw(&reports, Style::PLAIN))
     }

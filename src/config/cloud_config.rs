@@ -1,0 +1,203 @@
+//! What a cloud-config says to us: the model under `cloud-machine:`, and an engine's options under `docker:`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::error::Problem;
+use super::node::{Node, Scalar, Tree};
+use super::validate::EXTENSION;
+use crate::id::Name;
+use crate::origin::Origin;
+use crate::value::Value;
+
+/// The key that holds the model.
+pub(super) const MODEL: &str = "cloud-machine";
+const DOCKER: &str = "docker";
+const RANCHER: &str = "rancher";
+
+/// Whose settings a machine's keys are.
+#[derive(Clone, Copy)]
+pub(super) enum Whose<'a> {
+    /// What every machine inherits.
+    All,
+    Machine(&'a Name),
+}
+
+impl Whose<'_> {
+    fn path(self) -> Vec<String> {
+        match self {
+            Self::All => vec!["defaults".to_owned()],
+            Self::Machine(name) => vec!["machines".to_owned(), name.to_string()],
+        }
+    }
+}
+
+/// What was found of ours.
+pub(super) struct Settings {
+    /// In the form of a Machinefile; `None` when nothing of it is ours.
+    pub(super) root: Option<Node>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
+    /// Which bytes were looked at.
+    used: Vec<Range<usize>>,
+}
+
+impl Settings {
+    /// Whether a place is in the part of the text that is ours.
+    pub(super) fn covers(&self, origin: &Origin) -> bool {
+        self.used.iter().any(|used| used.start <= origin.span.start && origin.span.start <= used.end)
+    }
+
+    fn lay(&mut self, path: &[String], node: Node) {
+        let root = self.root.get_or_insert_with(|| Node::new(Tree::Map(BTreeMap::new()), node.origin.clone()));
+        place(root, path, node);
+    }
+
+    fn warn(&mut self, problem: Problem) {
+        self.warnings.push(problem);
+    }
+}
+
+/// Puts a node at a path, making the maps on the way; what two keys say of one map is laid together.
+fn place(root: &mut Node, path: &[String], node: Node) {
+    match (path, &mut root.tree, node) {
+        ([], Tree::Map(own), Node { tree: Tree::Map(other), .. }) => {
+            for (key, node) in other {
+                match own.get_mut(&key) {
+                    Some(own) => place(own, &[], node),
+                    None => _ = own.insert(key, node),
+                }
+            }
+        }
+        ([], _, node) => *root = node,
+        ([first, rest @ ..], Tree::Map(own), node) => {
+            let empty = || Node::new(Tree::Map(BTreeMap::new()), node.origin.clone());
+            place(own.entry(first.clone()).or_insert_with(empty), rest, node);
+        }
+        ([_, ..], _, node) => {
+            root.tree = Tree::Map(BTreeMap::new());
+            place(root, path, node);
+        }
+    }
+}
+
+/// Takes ours out of a cloud-config.
+pub(super) fn settings(root: Node, whose: Whose<'_>, schema: &Value) -> Settings {
+    let mut found = Settings { root: None, warnings: Vec::new(), problems: Vec::new(), used: Vec::new() };
+    let origin = root.origin.clone();
+    let mut entries = match root.tree {
+        Tree::Map(entries) => entries,
+        Tree::Scalar(Scalar::Null) => return found,
+        _ => {
+            let problem = Problem::new(origin, format!("a cloud-config is a map with our settings under `{MODEL}`"));
+            found.problems.push(problem.hint(format!("write `{MODEL}:` and the settings below it")));
+            found.used.push(0..usize::MAX);
+            return found;
+        }
+    };
+    if let Some(rancher) = entries.remove(RANCHER).filter(|node| !node.is_null()) {
+        self::rancher(&mut found, rancher, whose);
+    }
+    if let Some(docker) = entries.remove(DOCKER).filter(|node| !node.is_null()) {
+        engine(&mut found, docker, whose);
+    }
+    if let Some(model) = entries.remove(MODEL).filter(|node| !node.is_null()) {
+        self::model(&mut found, model, whose, schema);
+    }
+    found
+}
+
+/// Keys of a Machinefile stay where they are, keys of a machine are those of the machines meant.
+fn model(found: &mut Settings, node: Node, whose: Whose<'_>, schema: &Value) {
+    found.used.push(node.origin.span.clone());
+    let Tree::Map(entries) = node.tree else {
+        let problem = Problem::new(node.origin, format!("`{MODEL}` takes a map of settings"));
+        found.problems.push(problem.hint("write `resources:` below it"));
+        return;
+    };
+    let has = |part: &Value, key: &str| part["properties"].get(key).is_some();
+    let machine = &schema["properties"]["defaults"];
+    found.root.get_or_insert_with(|| Node::new(Tree::Map(BTreeMap::new()), node.origin.clone()));
+    for (key, node) in entries {
+        let mut path = match whose {
+            Whose::Machine(_) => whose.path(),
+            Whose::All if has(machine, &key) && !has(schema, &key) => whose.path(),
+            Whose::All => Vec::new(),
+        };
+        path.push(key);
+        found.lay(&path, node);
+    }
+}
+
+/// `docker:` is about the system's engine; everything else speaks of an operating system that we do not install.
+fn rancher(found: &mut Settings, node: Node, whose: Whose<'_>) {
+    found.used.push(node.origin.span.clone());
+    let Tree::Map(mut entries) = node.tree else {
+        found.warn(Problem::new(node.origin, format!("`{RANCHER}` holds nothing that can be used here")));
+        return;
+    };
+    let docker = entries.remove(DOCKER).filter(|node| !node.is_null());
+    for (key, node) in entries.into_iter().filter(|(_, node)| !node.is_null()) {
+        let problem = Problem::new(node.origin, format!("`{RANCHER}.{key}` is of RancherOS and means nothing here"));
+        found.warn(problem.at_key().hint("only `rancher.docker` is used, as options of the engine"));
+    }
+    if let Some(docker) = docker {
+        engine(found, docker, whose);
+    }
+}
+
+/// RancherOS names that are not `daemon.json`'s with `-` for `_`.
+const RENAMED: [(&str, &str); 6] = [
+    ("graph", "data-root"),
+    ("host", "hosts"),
+    ("insecure_registry", "insecure-registries"),
+    ("log_opt", "log-opts"),
+    ("pid_file", "pidfile"),
+    ("registry_mirror", "registry-mirrors"),
+];
+/// Lists in `daemon.json`, single texts there.
+const LISTS: [&str; 3] = ["hosts", "insecure-registries", "registry-mirrors"];
+/// What an engine cannot be told in `daemon.json`.
+const UNUSABLE: [&str; 14] = [
+    "engine",
+    "exec",
+    "storage_context",
+    "restart",
+    "tls",
+    "tls_args",
+    "extra_args",
+    "server_cert",
+    "server_key",
+    "ca_cert",
+    "ca_key",
+    "environment",
+    "config_file",
+    "selinux_label",
+];
+
+fn engine(found: &mut Settings, node: Node, whose: Whose<'_>) {
+    found.used.push(node.origin.span.clone());
+    let origin = node.origin;
+    let Tree::Map(entries) = node.tree else {
+        found.warn(Problem::new(origin, format!("`{DOCKER}` takes a map of the engine's options")));
+        return;
+    };
+    let mut options = BTreeMap::new();
+    for (key, mut node) in entries.into_iter().filter(|(key, node)| !node.is_null() && !key.starts_with(EXTENSION)) {
+        if UNUSABLE.contains(&key.as_str()) {
+            let problem = Problem::new(node.origin, format!("`{key}` is no option of an engine"));
+            found.warn(problem.at_key().hint("options go by their names in `daemon.json`"));
+            continue;
+        }
+        let renamed = RENAMED.iter().find(|(from, _)| *from == key).map(|(_, to)| (*to).to_owned());
+        let key = renamed.unwrap_or_else(|| key.replace('_', "-"));
+        if LISTS.contains(&key.as_str()) && matches!(node.tree, Tree::Scalar(_)) {
+            let item = node.clone();
+            node.tree = Tree::List(vec![item]);
+        }
+        options.insert(key, node);
+    }
+    let mut path = whose.path();
+    path.extend(["engine".to_owned(), "options".to_owned()]);
+    found.lay(&path, Node::new(Tree::Map(options), origin));
+}

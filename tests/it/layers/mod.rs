@@ -1,0 +1,3 @@
+//! Settings from more than one place.
+
+mod cloud_config;
