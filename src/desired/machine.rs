@@ -26,6 +26,8 @@ pub struct Machine {
     pub user_data: Option<String>,
     /// Its address on the project's segment.
     pub address: Ipv4Addr,
+    /// What comes first: names of machines, or of counted ones for all their members.
+    pub depends_on: Vec<Name>,
     /// Where it is declared: `machines.web`.
     pub at: Path,
 }

@@ -29,6 +29,8 @@ pub struct Desired {
     pub providers: BTreeMap<Name, Provider>,
     /// By full name: `web`, or `worker-1` and `worker-2` for `count: 2`.
     pub machines: BTreeMap<Name, Machine>,
+    /// The names that machines depend on, and the machines that each of them means.
+    pub groups: BTreeMap<Name, Vec<Name>>,
     pub compose: BTreeMap<Name, ComposeProject>,
 }
 

@@ -66,6 +66,12 @@ impl Hosts {
     }
 }
 
+/// The resource that says that a machine can be worked on.
+#[must_use]
+pub fn ready(machine: &Name) -> ResourceId {
+    ResourceId::new(ready::KIND, machine)
+}
+
 /// The resources on one machine, parents first. Reads the compose projects' files; findings name what cannot be done.
 pub fn expand(
     machine: &Machine,

@@ -67,6 +67,9 @@ fn known(
         }
     }
     let resource = &graph.at(position).resource;
+    if resource.is_group() {
+        return Some(Observation::Present(Attributes::new()));
+    }
     let realm = resource.realm()?;
     if let Some(other) = survey.elsewhere(resource.id(), realm) {
         return Some(Observation::Unreadable(format!(

@@ -24,6 +24,9 @@ pub(super) fn decide(graph: &Graph, observed: &Observed, recorded: &Recorded, op
     let mut verdicts = vec![Verdict::Keep; graph.len()];
     for (position, node) in graph.nodes() {
         let id = node.resource.id();
+        if node.resource.is_group() {
+            continue;
+        }
         verdicts[position] = one(node, observed.get(id), recorded.records.get(id), recorded.intents.get(id), options);
     }
     verdicts

@@ -45,6 +45,9 @@ pub(super) fn sequence(graph: &Graph, observed: &Observed, recorded: &Recorded, 
 
 fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, standings: &[Standing]) -> Standing {
     let node = graph.at(position);
+    if node.resource.is_group() {
+        return pass_on(graph, position, standings);
+    }
     let id = node.resource.id();
     let exists = matches!(observed.get(id), Observation::Present(_));
     let mut rebuilt = None;
@@ -103,6 +106,19 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     }
 }
 
+/// A group stands as the worst of those it stands for.
+fn pass_on(graph: &Graph, position: usize, standings: &[Standing]) -> Standing {
+    let mut worst = Standing::Keep;
+    for (parent, _) in graph.parents(position) {
+        match &standings[parent] {
+            blocked @ Standing::Blocked(_) => return blocked.clone(),
+            deferred @ Standing::Deferred(_) => worst = deferred.clone(),
+            Standing::Keep | Standing::Step(_) | Standing::Vanishes(_) => {}
+        }
+    }
+    worst
+}
+
 /// Whether what lived inside is gone afterwards.
 fn is_made_anew(step: &Step) -> bool {
     match step.action {
@@ -151,7 +167,7 @@ fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: V
     let mut plan = Plan::default();
     let mut deletes = Vec::new();
     let mut standings: Vec<Option<Standing>> = standings.into_iter().map(Some).collect();
-    for (position, node) in graph.nodes() {
+    for (position, node) in graph.nodes().filter(|(_, node)| !node.resource.is_group()) {
         let resource = node.resource.id().clone();
         match standings[position].take().expect("each position once") {
             Standing::Keep if !node.wanted => {}

@@ -13,7 +13,7 @@ use crate::desired;
 use crate::dirs::Dirs;
 use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
-use crate::resource::{Context, Failure, Resource, Source};
+use crate::resource::{Context, Failure, Parent, Resource, Source};
 
 /// Attributes that every provider's machine resource shows once it runs; [`crate::host`] relies on them.
 pub mod output {
@@ -29,6 +29,17 @@ pub mod output {
     pub const CONSOLE: &str = "console";
     /// How many times longer than on hardware things take (6 under emulation); time limits are multiplied by it.
     pub const PATIENCE: &str = "patience";
+}
+
+/// The vertex that stands for all machines of a name, one or counted: it holds once they are up.
+#[must_use]
+pub fn group(name: &Name) -> ResourceId {
+    ResourceId::new("machines", name)
+}
+
+/// What a machine's resource hangs on for the machines that come before it.
+pub fn comes_after(machine: &desired::Machine) -> impl Iterator<Item = Parent> {
+    machine.depends_on.iter().map(|name| Parent::after(group(name)))
 }
 
 /// What a driver is given to open a provider with.

@@ -121,6 +121,12 @@ pub trait Resource: Debug + Send + Sync {
         false
     }
 
+    /// Whether it only stands for its parents: then nobody reads, plans or records it, and it passes their order on to
+    /// its children. One such vertex between two layers replaces an edge for each pair.
+    fn is_group(&self) -> bool {
+        false
+    }
+
     /// The name of the source in whose listing it would be found. The same id in another realm is another thing.
     fn realm(&self) -> Option<&str> {
         self.listed_by().map(Source::name)

@@ -186,6 +186,7 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
         },
         user_data: None,
         address: "10.1.0.2".parse().unwrap(),
+        depends_on: Vec::new(),
         at: Path::parse("machines.web"),
     }
 }

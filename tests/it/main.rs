@@ -27,6 +27,7 @@ mod ssh;
 mod converge;
 mod documents;
 mod live;
+mod order;
 mod troubles;
 
 mod tidy;

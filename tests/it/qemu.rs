@@ -105,6 +105,7 @@ fn machine(image: Image) -> Machine {
         },
         user_data: None,
         address: [10, 85, 0, 2].into(),
+        depends_on: Vec::new(),
         at: value::Path::parse("machines.web"),
     }
 }

@@ -23,7 +23,7 @@ pub struct Machine {
     pub image: Option<Image>,
 
     /// How many of them: `worker` with `count: 2` is `worker-1` and `worker-2`. Without it, one machine of the name itself.
-    #[schemars(range(min = 0, max = 10_000))]
+    #[schemars(range(min = 0, max = 100_000))]
     pub count: Option<u32>,
 
     /// Memory, processors and disks.
@@ -46,6 +46,10 @@ pub struct Machine {
     /// Its address among the project's machines, within 10.85.0.0/16. Chosen from its name unless given.
     #[schemars(regex(pattern = pattern::ADDRESS), extend("patternErrorMessage" = pattern::ADDRESS_MESSAGE))]
     pub address: Option<String>,
+
+    /// Machines that come first, by name: this one is made once they are up, and deleted before them. A counted machine's name means all its members.
+    #[schemars(extend("items" = pattern::name_item(), "default" = []), extend("uniqueItems" = true))]
+    pub depends_on: Option<Vec<String>>,
 }
 
 /// What a machine has of its computer.
@@ -183,6 +187,7 @@ impl Machine {
             ssh: merged(self.ssh, base.ssh.as_ref(), Ssh::over),
             cloud_init: self.cloud_init.or_else(|| base.cloud_init.clone()),
             address: self.address.or_else(|| base.address.clone()),
+            depends_on: self.depends_on.or_else(|| base.depends_on.clone()),
         }
     }
 }

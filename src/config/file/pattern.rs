@@ -30,6 +30,11 @@ pub(super) fn name() -> Value {
     json!({ "pattern": NAME, "patternErrorMessage": NAME_MESSAGE })
 }
 
+/// The schema of an item that is a user-given name.
+pub(super) fn name_item() -> Value {
+    text(NAME, NAME_MESSAGE)
+}
+
 /// The schema of a text of one form.
 pub(super) fn text(pattern: &str, message: &str) -> Value {
     json!({ "type": "string", "pattern": pattern, "patternErrorMessage": message })

@@ -3,6 +3,7 @@
 mod compose;
 mod image;
 mod machine;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -48,7 +49,8 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let compose = compose::projects(&mut scope, &members);
     let providers = std::mem::take(&mut scope.providers);
     let mut notes = scope.notes;
-    let desired = owner.map(|owner| Desired { owner, providers, machines, compose });
+    let groups = order::groups(&machines, &members);
+    let desired = owner.map(|owner| Desired { owner, providers, groups, machines, compose });
     notes.extend(desired.iter().flat_map(check));
     // What follows from a fault that was reported already is not said again.
     notes.retain(|note| !config.faults.iter().any(|fault| are_related(fault, &note.path)));
@@ -204,6 +206,7 @@ fn machines(scope: &mut Scope<'_>) -> (BTreeMap<Name, Machine>, Members) {
         members.insert(base, names);
     }
     place(scope, &mut machines, &addresses);
+    order::check(scope, &machines, &members);
     (machines, members)
 }
 
@@ -235,7 +238,7 @@ fn full_names(scope: &mut Scope<'_>, base: &Name, count: Option<u32>, at: &Path)
 fn place(scope: &mut Scope<'_>, machines: &mut BTreeMap<Name, Machine>, without: &[Name]) {
     let without: BTreeSet<_> = without.iter().collect();
     let taken = machines.values().filter(|machine| !without.contains(&machine.name)).map(|machine| machine.address);
-    for (name, address) in address::assign(without.iter().copied(), taken.collect()) {
+    for (name, address) in address::assign(without.iter().copied(), &taken.collect()) {
         let machine = machines.get_mut(&name).expect("only machines that are there are placed");
         match address {
             Some(address) => machine.address = address,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::attributes;
 use crate::desired;
 use crate::id::ResourceId;
-use crate::provider::output;
+use crate::provider::{self, output};
 use crate::provider::qemu::accelerator::Accelerator;
 use crate::provider::qemu::command_line::CONSOLE;
 use crate::provider::qemu::folder::Folder;
@@ -49,6 +49,7 @@ impl Vm {
         let name = machine.name.as_str();
         let mut parents: Vec<_> = plan.disks.iter().map(|disk| Parent::uses(disk::id(name, disk))).collect();
         parents.extend([Parent::after(seed::id(name)), Parent::after(setup.segment_id())]);
+        parents.extend(provider::comes_after(machine));
         Self { id: id(name), parents, folder: setup.folder(name), setup: setup.clone(), plan: Some(plan), desired }
     }
 

@@ -14,7 +14,7 @@ use super::{Driver, Expansion, Opened, Power, Provider, Setting, SettingKind, Si
 use crate::desired;
 use crate::id::{Name, ResourceId};
 use crate::note::Note;
-use crate::resource::{Context, Failure, Found, Resource, Source};
+use crate::resource::{Context, Failure, Found, Parent, Resource, Source};
 use crate::value::{Attributes, Value, json};
 use object::Object;
 use weather::Weather;
@@ -94,7 +94,8 @@ impl Source for Simulated {
 impl Provider for Simulated {
     fn expand(&self, machine: &desired::Machine) -> Result<Expansion, Vec<Note>> {
         let id = ResourceId::new(MACHINE, &machine.name);
-        let object = Object::machine(id.clone(), &self.key, desired_attributes(machine), &self.name, &self.world);
+        let parents = std::iter::once(Parent::after(self.key.clone())).chain(super::comes_after(machine)).collect();
+        let object = Object::machine(id.clone(), parents, desired_attributes(machine), &self.name, &self.world);
         Ok(Expansion { resources: vec![Arc::new(object)], machine: id })
     }
 

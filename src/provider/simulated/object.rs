@@ -36,12 +36,11 @@ struct Listing {
 impl Object {
     pub(super) fn machine(
         id: ResourceId,
-        key: &ResourceId,
+        parents: Vec<Parent>,
         desired: Attributes,
         source: &str,
         world: &Arc<World>,
     ) -> Self {
-        let parents = vec![Parent::after(key.clone())];
         Self { id, parents, desired, rules: Rules::Machine, source: Listing::new(source, world) }
     }
 

@@ -1,8 +1,11 @@
 //! From what is desired to resources: the list of expansions, in order.
 
+mod group;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::catalog::group::Group;
 use crate::desired::{Desired, Machine};
 use crate::dirs::Dirs;
 use crate::host::{self, Hosts};
@@ -63,6 +66,7 @@ pub fn expand(desired: &Desired, dirs: &Dirs) -> Result<(Catalog, Vec<Note>), Ve
     for machine in desired.machines.values() {
         expand_machine(desired, machine, &peers, &hosts, &mut catalog, &mut notes);
     }
+    catalog.resources.extend(groups(desired, &catalog));
     keep_first(&mut catalog.resources);
     if crate::note::has_errors(&notes) { Err(notes) } else { Ok((catalog, notes)) }
 }
@@ -159,6 +163,19 @@ fn expand_machine(
         notes.extend(projects.iter().map(|project| host::no_engine(machine, project)));
     }
     catalog.machines.insert(machine.name.clone(), expansion.machine);
+}
+
+/// What machines wait for: that those of a name are up.
+fn groups(desired: &Desired, catalog: &Catalog) -> Vec<Arc<dyn Resource>> {
+    let up = |name: &Name| {
+        let machine = desired.machines.get(name)?;
+        let lodges = catalog.providers.get(&machine.provider)?.lodges(machine);
+        if lodges { Some(host::ready(name)) } else { catalog.machines.get(name).cloned() }
+    };
+    let group = |(name, members): (&Name, &Vec<Name>)| -> Arc<dyn Resource> {
+        Arc::new(Group::new(name, members.iter().filter_map(up)))
+    };
+    desired.groups.iter().map(group).collect()
 }
 
 /// What several machines share is expanded by each of them.
