@@ -19,12 +19,14 @@ pub struct Note {
     pub at_key: bool,
     pub message: String,
     pub hint: Option<String>,
+    /// A second setting that explains the first, and what is there.
+    pub also: Option<Box<(Path, &'static str)>>,
 }
 
 impl Note {
     #[must_use]
     pub fn error(path: Path, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, path, at_key: false, message: message.into(), hint: None }
+        Self { severity: Severity::Error, path, at_key: false, message: message.into(), hint: None, also: None }
     }
 
     #[must_use]
@@ -35,6 +37,11 @@ impl Note {
     #[must_use]
     pub fn at_key(self) -> Self {
         Self { at_key: true, ..self }
+    }
+
+    #[must_use]
+    pub fn also(self, path: Path, what: &'static str) -> Self {
+        Self { also: Some(Box::new((path, what))), ..self }
     }
 
     #[must_use]

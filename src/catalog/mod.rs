@@ -41,7 +41,11 @@ impl Catalog {
 #[must_use]
 pub fn drivers() -> Vec<crate::desired::Driver<'static>> {
     let needs = |driver: &Driver| driver.settings.iter().any(|setting| setting.default.is_none());
-    let known = |driver: &Driver| crate::desired::Driver { name: driver.name, needs_settings: needs(driver) };
+    let known = |driver: &Driver| crate::desired::Driver {
+        name: driver.name,
+        needs_settings: needs(driver),
+        capabilities: driver.capabilities,
+    };
     DRIVERS.iter().map(known).collect()
 }
 

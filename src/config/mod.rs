@@ -152,6 +152,20 @@ impl Config {
         self.in_effect(path).map(|(document, _)| document.layer)
     }
 
+    /// The paths, from `at` on, of all that is set there, inherited or not. What is `false` or empty is not set.
+    #[must_use]
+    pub fn settings(&self, at: &Path) -> Vec<Path> {
+        let mut found = std::collections::BTreeSet::new();
+        let inherited = Path::parse("defaults");
+        for base in [Some(at), Some(&inherited).filter(|_| at.starts_with("machines"))].into_iter().flatten() {
+            let tree = base.keys().iter().try_fold(&self.merged, |dict, key| dict.get(key)?.as_dict());
+            if let Some(tree) = tree {
+                leaves(tree, &Path::root(), &mut found);
+            }
+        }
+        found.into_iter().collect()
+    }
+
     fn nearest(&self, path: &Path) -> (&Document, &node::Node) {
         std::iter::successors(Some(path.clone()), Path::parent)
             .find_map(|path| self.in_effect(&path))
@@ -176,5 +190,17 @@ impl Config {
         })?;
         let document = &self.documents[Document::index_of(self.figment.get_metadata(value.tag())?)?];
         Some((document, document.root.find(path)?))
+    }
+}
+
+fn leaves(dict: &Dict, at: &Path, found: &mut std::collections::BTreeSet<Path>) {
+    for (key, value) in dict.iter().filter(|(key, _)| !key.starts_with(validate::EXTENSION)) {
+        let path = at.join(key);
+        match value {
+            Value::Dict(_, dict) => leaves(dict, &path, found),
+            Value::Array(_, list) if list.is_empty() => {}
+            Value::Bool(_, false) | Value::Empty(..) => {}
+            _ => _ = found.insert(path),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Engine, Image};
+use super::{Card, Disk, Engine, Image};
 use crate::id::Name;
 use crate::value::Path;
 
@@ -37,17 +37,10 @@ pub struct Resources {
     /// Bytes of memory.
     pub ram: u64,
     pub cpus: u32,
-    /// By name; `root` is the one the machine boots from and is always there.
+    /// By name; the one the machine boots from is always there and always called `root` here.
     pub disks: BTreeMap<Name, Disk>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disk {
-    /// Bytes.
-    pub size: u64,
-    /// `ext4`, `xfs`, …: made when the disk is new. `None` leaves it raw (for `root`: as the image has it).
-    pub filesystem: Option<String>,
-    pub mount: Option<String>,
+    /// Network cards that something is said about.
+    pub cards: BTreeMap<Name, Card>,
 }
 
 /// `address:port` here leads to `target` in the machine.

@@ -1,8 +1,11 @@
 //! What the Machinefile means: plain data, fully decided. No option stands here for "the default".
 
 mod address;
+pub mod capability;
+mod card;
 mod check;
 mod compose;
+mod disk;
 mod engine;
 mod image;
 mod machine;
@@ -11,11 +14,14 @@ mod resolve;
 
 use std::collections::BTreeMap;
 
+pub use capability::{Capability, Support};
+pub use card::Card;
 pub use check::check;
 pub use compose::ComposeProject;
+pub use disk::{Disk, Filesystem, Medium, ROOT};
 pub use engine::Engine;
 pub use image::{Build, Digest, Image};
-pub use machine::{Disk, Forward, Machine, Protocol, Resources, Ssh};
+pub use machine::{Forward, Machine, Protocol, Resources, Ssh};
 pub use resolve::{Driver, Surroundings, resolve};
 
 use crate::id::{Name, Owner};

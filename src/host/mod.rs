@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use compose::bundle::{Bundle, Error as BundleError};
 
-use crate::desired::{ComposeProject, Machine};
+use crate::desired::{ComposeProject, Filesystem, Machine};
 use crate::host::compose::project::Project;
 use crate::host::engine::{daemon::Daemon, options, package::Packages};
 use crate::host::filesystem::Fills;
@@ -86,7 +86,7 @@ pub fn expand(
     for (name, disk) in &machine.resources.disks {
         let mount = disk.mount.as_deref().or((name.as_str() == "root").then_some("/"));
         if let Some(mount) = mount {
-            resources.push(Arc::new(Fills::new(&reach, name, mount, disk.filesystem.as_deref())));
+            resources.push(Arc::new(Fills::new(&reach, name, mount, disk.filesystem.map(Filesystem::as_str))));
         }
     }
     let mut notes = Vec::new();

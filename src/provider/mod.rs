@@ -127,6 +127,8 @@ pub struct Driver {
     pub name: &'static str,
     pub doc: &'static str,
     pub settings: &'static [Setting],
+    /// How it takes each setting of a machine.
+    pub capabilities: &'static [desired::Capability],
     pub open: fn(&Site<'_>) -> Opened,
 }
 

@@ -95,10 +95,14 @@ pub fn of_notes(notes: &[Note], config: &Config) -> Vec<Report> {
             note::Severity::Warning => Severity::Warning,
             note::Severity::Error => Severity::Error,
         };
-        let origin = config.nearest_origin(&note.path);
-        let place = Some(place(origin, note.at_key || config.origin(&note.path).is_none(), None));
-        let (message, hint) = (note.message.clone(), note.hint.clone());
-        Report::new(Finding { message, severity, hint, place, cause: None, related: Vec::new() })
+        let problem = Problem {
+            message: note.message.clone(),
+            origin: config.nearest_origin(&note.path).clone(),
+            at_key: note.at_key || config.origin(&note.path).is_none(),
+            hint: note.hint.clone(),
+            also: note.also.as_deref().map(|(path, what)| Box::new((config.nearest_origin(path).clone(), *what))),
+        };
+        Report::new(Finding { severity, ..of_problem(problem) })
     });
     problems.chain(notes).collect()
 }
@@ -149,14 +153,19 @@ fn of_problem(problem: Problem) -> Finding {
 }
 
 fn place(origin: &Origin, at_key: bool, also: Option<&(Origin, &'static str)>) -> Place {
+    let here = LabeledSpan::new_primary_with_span(Some("here".to_owned()), shown(origin, at_key));
+    let other = also.map(|(origin, what)| LabeledSpan::new_with_span(Some((*what).to_owned()), shown(origin, false)));
+    Place { text: Text(Arc::clone(&origin.source)), labels: std::iter::once(here).chain(other).collect() }
+}
+
+/// What of a value is pointed at: one line of it at most.
+fn shown(origin: &Origin, at_key: bool) -> std::ops::Range<usize> {
     let text = &origin.source.text;
     let spans_lines = text.get(origin.span.clone()).is_some_and(|value| value.contains('\n'));
     let span = if at_key || spans_lines { origin.key.clone() } else { origin.span.clone() };
     // A value of many lines that has no key is shown by its first.
     let first_line = text.get(span.clone()).and_then(|value| value.find('\n')).map_or(span.end, |i| span.start + i);
-    let here = LabeledSpan::new_primary_with_span(Some("here".to_owned()), span.start..first_line);
-    let other = also.map(|(origin, what)| LabeledSpan::new_with_span(Some((*what).to_owned()), origin.span.clone()));
-    Place { text: Text(Arc::clone(&origin.source)), labels: std::iter::once(here).chain(other).collect() }
+    span.start..first_line
 }
 
 /// At a fixed width, each ending with a line break.

@@ -28,7 +28,7 @@ fn a_name_alone_is_a_machine_of_all_defaults() {
     assert_eq!(web.image, Image::Catalogue("debian-13".into()));
     assert_eq!((web.resources.ram, web.resources.cpus), (2 * quantity::GB, 2));
     assert_eq!(names(web.resources.disks.keys()), ["root"]);
-    assert_eq!(web.resources.disks[&name("root")].size, 20 * quantity::GB);
+    assert_eq!(web.resources.disks[&name("root")].size(), Some(20 * quantity::GB));
     assert!(web.engine.is_some_and(|engine| engine.version.is_none() && engine.options.is_empty()));
     assert_eq!((web.ssh.user, web.ssh.agent, web.ssh.identity), (name("machine"), false, None));
     assert!(web.ports.is_empty() && web.user_data.is_none());
@@ -48,7 +48,7 @@ fn a_machine_inherits_what_it_does_not_say() {
     let web = machine(&desired, "web");
     assert_eq!((web.resources.ram, web.resources.cpus), (quantity::GB / 2, 4));
     let data = &web.resources.disks[&name("data")];
-    assert_eq!((data.size, data.mount.as_deref()), (5 * quantity::GB, Some("/data")));
+    assert_eq!((data.size(), data.mount.as_deref()), (Some(5 * quantity::GB), Some("/data")));
     let engine = web.engine.expect("an engine");
     assert_eq!(engine.version.as_deref(), Some("26"));
     assert_eq!(engine.options["dns"], serde_json::json!(["b"]));

@@ -21,6 +21,7 @@ fn project() -> Project {
         .file("site/compose.yaml", "")
         .file("site/prod.env", "")
         .file("disk.img", "")
+        .file("tools.iso", "")
         .file(".ssh/id_ed25519", "");
     let home = project.path();
     project.variable("HOME", home.to_str().expect("is UTF-8"))

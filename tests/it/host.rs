@@ -160,8 +160,7 @@ impl World {
 }
 
 fn machine(version: Option<&str>, options: &Value) -> Machine {
-    let root = Disk { size: 10 << 30, filesystem: None, mount: None };
-    let raw = Disk { size: 1 << 30, filesystem: None, mount: None };
+    let (root, raw) = (Disk::blank(10 << 30), Disk::blank(1 << 30));
     Machine {
         name: name("web"),
         provider: name("qemu"),
@@ -170,6 +169,7 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
             ram: 1 << 30,
             cpus: 1,
             disks: BTreeMap::from([(name("root"), root), (name("raw"), raw)]),
+            cards: BTreeMap::new(),
         },
         engine: Some(Engine {
             version: version.map(str::to_owned),

@@ -93,7 +93,12 @@ fn machine(image: Image) -> Machine {
         name: name("web"),
         provider: name("local"),
         image,
-        resources: desired::Resources { ram: 1 << 30, cpus: 2, disks: BTreeMap::from([(name("root"), disk(8))]) },
+        resources: desired::Resources {
+            ram: 1 << 30,
+            cpus: 2,
+            disks: BTreeMap::from([(name("root"), disk(8))]),
+            cards: BTreeMap::new(),
+        },
         engine: None,
         ports: Vec::new(),
         ssh: desired::Ssh {
@@ -111,7 +116,7 @@ fn machine(image: Image) -> Machine {
 }
 
 fn disk(gibibytes: u64) -> Disk {
-    Disk { size: gibibytes << 30, filesystem: None, mount: None }
+    Disk::blank(gibibytes << 30)
 }
 
 fn debian() -> Machine {

@@ -14,6 +14,7 @@ pub(crate) const PRETEND: Driver = Driver {
         Setting { name: "latency", kind: SettingKind::Duration, doc: "How slow it is.", default: Some("0ms") },
         Setting { name: "world", kind: SettingKind::Path, doc: "Where it is kept.", default: None },
     ],
+    capabilities: &[],
     open: |_| Err(Vec::new()),
 };
 

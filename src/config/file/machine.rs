@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Engine, Image, pattern};
+use super::{Disk, Engine, Image, Nic, pattern};
 
 /// A machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -26,7 +26,7 @@ pub struct Machine {
     #[schemars(range(min = 0, max = 100_000))]
     pub count: Option<u32>,
 
-    /// Memory, processors and disks.
+    /// Memory, processors, disks and network cards.
     pub resources: Option<Resources>,
 
     /// The Docker Engine: a map of its settings, or `false` for none.
@@ -50,6 +50,11 @@ pub struct Machine {
     /// Machines that come first, by name: this one is made once they are up, and deleted before them. A counted machine's name means all its members.
     #[schemars(extend("items" = pattern::name_item(), "default" = []), extend("uniqueItems" = true))]
     pub depends_on: Option<Vec<String>>,
+
+    /// Settings of this machine, such as `resources.disks.data`, that its driver must be able to carry out. What the driver
+    /// cannot do is an error for these and a warning for all others.
+    #[schemars(extend("default" = []))]
+    pub mandatory: Option<Vec<String>>,
 }
 
 /// What a machine has of its computer.
@@ -67,22 +72,10 @@ pub struct Resources {
     /// Disks by name; `root` is the one the machine starts from and is always there.
     #[schemars(extend("propertyNames" = pattern::name()))]
     pub disks: Option<BTreeMap<String, Disk>>,
-}
 
-/// A disk.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct Disk {
-    /// How large it is: a number of GB, or a text with a unit. 20 GB for `root`; must be given for others. A disk grows but never shrinks.
-    pub allocation: Option<Size>,
-
-    /// Made when the disk is new. Without it the disk stays raw (`root`: as the image has it).
-    #[schemars(extend("enum" = ["ext4", "xfs", "btrfs", "vfat", null]))]
-    pub filesystem: Option<String>,
-
-    /// Where its filesystem appears in the machine.
-    #[schemars(regex(pattern = "^/"), extend("patternErrorMessage" = "an absolute path in the machine, such as `/data`"))]
-    pub mount: Option<String>,
+    /// Network cards by name. Which names there are is the driver's business; `qemu` has `world` and `segment`.
+    #[schemars(extend("propertyNames" = pattern::name()))]
+    pub nic: Option<BTreeMap<String, Nic>>,
 }
 
 /// How a machine is reached.
@@ -188,6 +181,7 @@ impl Machine {
             cloud_init: self.cloud_init.or_else(|| base.cloud_init.clone()),
             address: self.address.or_else(|| base.address.clone()),
             depends_on: self.depends_on.or_else(|| base.depends_on.clone()),
+            mandatory: self.mandatory.or_else(|| base.mandatory.clone()),
         }
     }
 }
@@ -197,23 +191,8 @@ impl Resources {
         Self {
             ram: self.ram.or_else(|| base.ram.clone()),
             cpus: self.cpus.or(base.cpus),
-            disks: merged(self.disks, base.disks.as_ref(), |mut own, base| {
-                for (name, base) in base {
-                    let disk = own.remove(name).unwrap_or_default().over(base);
-                    own.insert(name.clone(), disk);
-                }
-                own
-            }),
-        }
-    }
-}
-
-impl Disk {
-    fn over(self, base: &Self) -> Self {
-        Self {
-            allocation: self.allocation.or_else(|| base.allocation.clone()),
-            filesystem: self.filesystem.or_else(|| base.filesystem.clone()),
-            mount: self.mount.or_else(|| base.mount.clone()),
+            disks: merged(self.disks, base.disks.as_ref(), |own, base| by_name(own, base, Disk::over)),
+            nic: merged(self.nic, base.nic.as_ref(), |own, base| by_name(own, base, Nic::over)),
         }
     }
 }
@@ -235,4 +214,16 @@ fn merged<T: Clone>(own: Option<T>, base: Option<&T>, over: impl FnOnce(T, &T) -
         (Some(own), Some(base)) => Some(over(own, base)),
         (own, base) => own.or_else(|| base.cloned()),
     }
+}
+
+fn by_name<T: Default>(
+    mut own: BTreeMap<String, T>,
+    base: &BTreeMap<String, T>,
+    over: impl Fn(T, &T) -> T,
+) -> BTreeMap<String, T> {
+    for (name, base) in base {
+        let merged = over(own.remove(name).unwrap_or_default(), base);
+        own.insert(name.clone(), merged);
+    }
+    own
 }

@@ -4,6 +4,7 @@
 
 mod compose;
 mod engine;
+mod hardware;
 mod image;
 mod machine;
 mod pattern;
@@ -16,8 +17,9 @@ use serde::Deserialize;
 
 pub use compose::{Compose, Members};
 pub use engine::{Engine, EngineSettings};
+pub use hardware::{Disk, Nic};
 pub use image::{Image, ImageSource};
-pub use machine::{Disk, Machine, Resources, Size, Ssh};
+pub use machine::{Machine, Resources, Size, Ssh};
 pub use provider::Provider;
 
 /// Machines, their Docker Engines and the compose projects on them.

@@ -19,6 +19,17 @@ pub(super) const VERSION_MESSAGE: &str = "a version or the beginning of one: `26
 pub(super) const ADDRESS: &str = "^([0-9]{1,3}\\.){3}[0-9]{1,3}$";
 pub(super) const ADDRESS_MESSAGE: &str = "an IPv4 address of the project's segment, such as `10.85.7.1`";
 
+/// What needs no quoting in a mount table or a unit.
+pub(super) const MOUNT: &str = "^/([A-Za-z0-9_+@.-]+(/[A-Za-z0-9_+@.-]+)*)?$";
+pub(super) const MOUNT_MESSAGE: &str =
+    "an absolute path in the machine, such as `/data`, of letters, digits and `_ + @ . -`";
+
+pub(super) const DEVICE: &str = "^/dev/[A-Za-z0-9][A-Za-z0-9_+.-]*(/[A-Za-z0-9][A-Za-z0-9_+.-]*)*$";
+pub(super) const DEVICE_MESSAGE: &str = "a name below `/dev`, such as `/dev/sr1`";
+
+pub(super) const MAC: &str = "^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$";
+pub(super) const MAC_MESSAGE: &str = "six pairs of digits of one card, such as `52:54:00:12:34:56`";
+
 pub(super) const PUBLIC_KEY: &str = "^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\\r\\n]*)?$";
 pub(super) const PUBLIC_KEY_MESSAGE: &str = "paste the line of the `.pub` file: `ssh-ed25519 AAAA… you@home`";
 

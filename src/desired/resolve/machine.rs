@@ -5,18 +5,16 @@ use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::{Scope, image, order};
+use super::{Scope, disks, image, order};
 use crate::config::file;
-use crate::desired::{Disk, Engine, Forward, Machine, Protocol, Resources, Ssh, address, quantity};
+use crate::desired::{Card, Engine, Forward, Machine, Protocol, Resources, Ssh, address, quantity};
 use crate::id::Name;
 use crate::note::Note;
 use crate::value::Path;
 
-const PROVIDER: &str = "qemu";
+pub(super) const PROVIDER: &str = "qemu";
 const RAM: u64 = 2 * quantity::GB;
 const CPUS: u32 = 2;
-const ROOT: &str = "root";
-const ROOT_SIZE: u64 = 20 * quantity::GB;
 const USER: &str = "machine";
 const WAIT: Duration = Duration::from_mins(3);
 
@@ -56,38 +54,22 @@ fn resources(scope: &mut Scope<'_>, written: file::Resources, at: &Path) -> Opti
         Some(ram) => size(scope, ram, &at.join("ram")),
         None => Some(RAM),
     };
-    let disks = disks(scope, written.disks.unwrap_or_default(), &at.join("disks"));
-    Some(Resources { ram: ram?, cpus: written.cpus.unwrap_or(CPUS), disks: disks? })
+    let disks = disks::disks(scope, written.disks.unwrap_or_default(), &at.join("disks"));
+    let cards = cards(scope, written.nic.unwrap_or_default(), &at.join("nic"));
+    Some(Resources { ram: ram?, cpus: written.cpus.unwrap_or(CPUS), disks: disks?, cards: cards? })
 }
 
-fn disks(scope: &mut Scope<'_>, mut written: BTreeMap<String, file::Disk>, at: &Path) -> Option<BTreeMap<Name, Disk>> {
-    written.entry(ROOT.to_owned()).or_default();
+fn cards(scope: &mut Scope<'_>, written: BTreeMap<String, file::Nic>, at: &Path) -> Option<BTreeMap<Name, Card>> {
     let n_written = written.len();
-    let mut disks = BTreeMap::new();
-    for (key, disk) in written {
-        let at = at.join(&key);
-        let name = scope.name(&key, &at);
-        let size = match &disk.allocation {
-            Some(allocation) => size(scope, allocation, &at.join("allocation")),
-            None if key == ROOT => Some(ROOT_SIZE),
-            None => {
-                let note = Note::error(at.clone(), format!("disk `{key}` has no `allocation`")).at_key();
-                scope.note(note.hint("say how large it is: `allocation: 20GB`"));
-                None
-            }
-        };
-        if disk.mount.is_some() && disk.filesystem.is_none() && key != ROOT {
-            let note = Note::error(at.join("mount"), format!("disk `{key}` has no filesystem to mount"));
-            scope.note(note.hint("add `filesystem: ext4`"));
-        }
-        if let (Some(name), Some(size)) = (name, size) {
-            disks.insert(name, Disk { size, filesystem: disk.filesystem, mount: disk.mount });
-        }
-    }
-    (disks.len() == n_written).then_some(disks)
+    let card = |(key, nic): (String, file::Nic)| {
+        let name = scope.name(&key, &at.join(&key))?;
+        Some((name, Card { model: nic.model, mac: nic.mac.map(|mac| mac.to_lowercase()) }))
+    };
+    let cards: BTreeMap<_, _> = written.into_iter().filter_map(card).collect();
+    (cards.len() == n_written).then_some(cards)
 }
 
-fn size(scope: &mut Scope<'_>, written: &file::Size, at: &Path) -> Option<u64> {
+pub(super) fn size(scope: &mut Scope<'_>, written: &file::Size, at: &Path) -> Option<u64> {
     let bytes = quantity::bytes(written);
     if bytes.is_none() {
         let note = Note::error(at.clone(), "no size that a machine could have");

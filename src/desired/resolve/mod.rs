@@ -1,6 +1,8 @@
 //! What the configuration means: defaults, inheritance, members of counted machines, paths, names.
 
+mod capabilities;
 mod compose;
+mod disks;
 mod image;
 mod machine;
 mod order;
@@ -9,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::config::{Config, Environment, file};
-use crate::desired::{Desired, Machine, Provider, address, check};
+use crate::desired::{Capability, Desired, Machine, Provider, address, check};
 use crate::id::{InvalidName, Name, Owner};
 use crate::note::{self, Note};
 use crate::value::Path;
@@ -20,6 +22,8 @@ pub struct Driver<'a> {
     pub name: &'a str,
     /// Whether it has a setting that must be given: then it cannot be used by its own name.
     pub needs_settings: bool,
+    /// How it takes each setting of a machine.
+    pub capabilities: &'a [Capability],
 }
 
 /// What a Machinefile's meaning depends on beside itself.
@@ -188,7 +192,10 @@ fn machines(scope: &mut Scope<'_>) -> (BTreeMap<Name, Machine>, Members) {
         let Some(base) = scope.name(base, &at) else { continue };
         let written = written.clone().unwrap_or_default().over(&defaults);
         let (count, explicit) = (written.count, written.address.clone());
-        let Some(model) = machine::machine(scope, &base, &at, written) else { continue };
+        let declared = written.clone();
+        let model = machine::machine(scope, &base, &at, written);
+        capable(scope, &at, &declared);
+        let Some(model) = model else { continue };
         counted(scope, &base, &model, explicit.is_some(), count);
         let names = full_names(scope, &base, count, &at);
         for name in &names {
@@ -208,6 +215,15 @@ fn machines(scope: &mut Scope<'_>) -> (BTreeMap<Name, Machine>, Members) {
     place(scope, &mut machines, &addresses);
     order::check(scope, &machines, &members);
     (machines, members)
+}
+
+/// Findings about what the machine's driver can do; none where its provider is not known.
+fn capable(scope: &mut Scope<'_>, at: &Path, written: &file::Machine) {
+    let provider = written.provider.as_deref().unwrap_or(machine::PROVIDER);
+    let known = scope.providers.iter().find(|(name, _)| name.as_str() == provider);
+    if let Some(driver) = known.map(|(_, provider)| provider.driver.clone()) {
+        capabilities::check(scope, at, written, &driver);
+    }
 }
 
 /// What cannot be said of several machines at once.

@@ -33,8 +33,9 @@ pub(super) fn expand(setup: &Arc<Setup>, machine: &desired::Machine) -> Result<E
     let name = machine.name.as_str();
     let mut resources: Vec<Arc<dyn Resource>> = vec![Arc::new(ImageResource::new(setup, recipe.clone()))];
     for (disk, declared) in &machine.resources.disks {
+        let Some(size) = declared.size() else { continue };
         let image = (disk.as_str() == ROOT).then(|| recipe.clone());
-        let plan = Plan { size: declared.size, image };
+        let plan = Plan { size, image };
         resources.push(Arc::new(Disk::new(setup, name, disk.as_str(), Some(plan))));
     }
     resources.push(Arc::new(Seed::new(setup, machine)));
@@ -51,10 +52,7 @@ fn check(setup: &Setup, machine: &desired::Machine) -> Vec<Note> {
         if name.as_str().len() > LONGEST_SERIAL {
             notes.push(Note::error(at.clone(), format!("disk name `{name}` has more than 20 characters")).at_key());
         }
-        if disk.mount.is_some() && disk.filesystem.is_none() && name.as_str() != ROOT {
-            notes.push(Note::error(at.clone(), format!("disk `{name}` has a mount point and no file system")));
-        }
-        if disk.size % 512 != 0 {
+        if disk.size().is_some_and(|size| size % 512 != 0) {
             notes.push(Note::error(at, format!("the size of disk `{name}` is not a multiple of 512 bytes")));
         }
     }

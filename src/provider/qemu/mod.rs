@@ -6,6 +6,7 @@
 mod accelerator;
 mod binary;
 mod build;
+mod capabilities;
 mod catalogue;
 mod command_line;
 mod disk;
@@ -49,6 +50,7 @@ pub const DRIVER: Driver = Driver {
     name: "qemu",
     doc: "Virtual machines on this computer; needs only QEMU 7.2 or newer.",
     settings: settings::SETTINGS,
+    capabilities: capabilities::CAPABILITIES,
     open,
 };
 

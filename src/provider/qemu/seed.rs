@@ -120,7 +120,8 @@ fn inputs(setup: &Setup, machine: &desired::Machine) -> Attributes {
 fn mounts(machine: &desired::Machine) -> Vec<Mount> {
     let disks = machine.resources.disks.iter().filter(|(name, _)| name.as_str() != ROOT);
     let mount = |(name, disk): (&crate::id::Name, &desired::Disk)| {
-        let filesystem = disk.filesystem.clone()?;
+        disk.size()?;
+        let filesystem = disk.filesystem?.as_str().to_owned();
         Some(Mount { disk: name.to_string(), filesystem, path: disk.mount.clone() })
     };
     disks.filter_map(mount).collect()

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use crate::attributes;
 use crate::desired;
 use crate::id::ResourceId;
-use crate::provider::{self, output};
 use crate::provider::qemu::accelerator::Accelerator;
 use crate::provider::qemu::command_line::CONSOLE;
 use crate::provider::qemu::folder::Folder;
 use crate::provider::qemu::power::{self, Applied, check_free, forward, listen, monitor_of};
 use crate::provider::qemu::{Setup, VM, disk, seed};
+use crate::provider::{self, output};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use crate::value::{Attributes, json};
 
@@ -33,7 +33,8 @@ pub(super) fn id(machine: &str) -> ResourceId {
 
 impl Vm {
     pub(super) fn new(setup: &Arc<Setup>, machine: &desired::Machine) -> Self {
-        let disks: Vec<_> = machine.resources.disks.keys().map(ToString::to_string).collect();
+        let disks = machine.resources.disks.iter().filter(|(_, disk)| disk.size().is_some());
+        let disks: Vec<_> = disks.map(|(name, _)| name.to_string()).collect();
         let plan = Applied {
             cpus: machine.resources.cpus,
             ram: machine.resources.ram,

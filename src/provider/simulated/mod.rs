@@ -2,6 +2,7 @@
 //! our store: it plays the outside, with latency, faults, rate limits and lagging lists on request, and is drifted by
 //! editing its table `objects(id, kind, owner, attributes)`.
 
+mod capabilities;
 mod object;
 mod weather;
 mod world;
@@ -50,6 +51,7 @@ pub(super) const DRIVER: Driver = Driver {
             default: Some("0s"),
         },
     ],
+    capabilities: capabilities::CAPABILITIES,
     open,
 };
 
@@ -117,7 +119,7 @@ impl Provider for Simulated {
 
 fn desired_attributes(machine: &desired::Machine) -> Attributes {
     let disks: Attributes =
-        machine.resources.disks.iter().map(|(name, disk)| (name.to_string(), json!(disk.size))).collect();
+        machine.resources.disks.iter().map(|(name, disk)| (name.to_string(), json!(disk.size()))).collect();
     let image = match &machine.image {
         desired::Image::Catalogue(name) => name.clone(),
         desired::Image::Path(path) => path.display().to_string(),

@@ -190,7 +190,7 @@ fn a_disk_without_a_size() {
       ·                           ──┬─
       ·                             ╰── here
       ╰────
-     help: say how large it is: `allocation: 20GB`
+     help: say how large it is, `allocation: 20GB`, or name an image file with `path`
 
      × disk `data` has no filesystem to mount
       ╭─[Machinefile:3:42]

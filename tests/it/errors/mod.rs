@@ -1,5 +1,6 @@
 //! One broken Machinefile per diagnostic, and all that its user reads.
 
+mod hardware;
 mod meaning;
 mod settings;
 mod text;

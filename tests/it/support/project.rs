@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use libmachine::config::{self, Config, Environment, Input, Layer, Text};
-use libmachine::desired::{self, Desired, Driver, Surroundings};
+use libmachine::desired::{self, Capability, Desired, Driver, Support, Surroundings};
 use libmachine::id::Name;
 use libmachine::note::Note;
 use libmachine::report::{Style, diagnostic};
@@ -11,8 +11,30 @@ use libmachine::schema;
 use libmachine::value::Value;
 
 /// `qemu` works bare, `cloud` needs settings.
-pub(crate) const DRIVERS: [Driver<'static>; 2] =
-    [Driver { name: "qemu", needs_settings: false }, Driver { name: "cloud", needs_settings: true }];
+pub(crate) const DRIVERS: [Driver<'static>; 2] = [
+    Driver { name: "qemu", needs_settings: false, capabilities: ALL },
+    Driver { name: "cloud", needs_settings: true, capabilities: CLOUD },
+];
+
+const ALL: &[Capability] = &[
+    Capability::new("image", Support::Supported),
+    Capability::new("resources.ram", Support::Supported),
+    Capability::new("resources.cpus", Support::Supported),
+    Capability::new("resources.disks.*", Support::Supported),
+    Capability::new("resources.nic.*", Support::Supported),
+];
+
+/// A driver that can do little.
+const CLOUD: &[Capability] = &[
+    Capability::new("image", Support::Supported),
+    Capability::new("resources.ram", Support::Supported),
+    Capability::new("resources.cpus", Support::Supported),
+    Capability::new("resources.disks.*", Support::Supported),
+    Capability::new("resources.disks.*.kernel-module", Support::Ignored("its kernels have every module")),
+    Capability::new("resources.disks.*.path", Support::Unsupported("files do not go there")),
+    Capability::new("resources.nic", Support::Unsupported("its network cards are what they are")),
+    Capability::new("cloud-init", Support::Supported),
+];
 
 pub(crate) struct Project {
     folder: tempfile::TempDir,
