@@ -106,6 +106,10 @@ impl Resource for Key {
         &DESIRED
     }
 
+    fn outputs(&self) -> &'static [&'static str] {
+        &[PUBLIC_KEY]
+    }
+
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
         debug_assert_eq!(change.path.to_string(), ALGORITHM);
         Impact::Refused(format!("the project's key in {} was put there by hand; move it away", self.path.display()))

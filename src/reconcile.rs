@@ -87,6 +87,7 @@ pub async fn propose(
     let mut plan = plan(&sight.graph, &sight.observed, &recorded, options);
     sight.blind.extend(undeclared(catalog, &recorded));
     keep_unseen(&mut plan, &recorded, &sight, catalog);
+    plan.unseen = sight.blind.iter().map(|(source, why)| (source.clone(), why.to_string())).collect();
     let plan = Arc::new(plan);
     Ok(Proposal { sight, plan, recorded: Arc::new(recorded), context })
 }

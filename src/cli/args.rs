@@ -91,8 +91,8 @@ pub(super) enum Verb {
     Restart(Names),
     /// Print the resources and how they hang together
     Graph(Graph),
-    /// Print the Machinefile's JSON Schema
-    Schema,
+    /// Print the JSON Schema of the Machinefile, or of `plan -o json`
+    Schema(Schema),
     /// Print the version
     Version(Version),
     /// The segment between a project's virtual machines; started by `up`
@@ -119,10 +119,22 @@ pub(super) enum Output {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For people
+    #[value(alias = "table")]
+    Text,
+    /// For programs, format 1; `machine schema plan` describes it
+    Json,
+    /// For pull requests
+    #[value(alias = "md")]
+    Markdown,
+}
+
 #[derive(Debug, Arguments)]
 pub(super) struct Plan {
     #[arg(short, long, default_value = "text", env = "MACHINE_OUTPUT")]
-    pub(super) output: Output,
+    pub(super) output: Form,
     /// Show the values of new things too
     #[arg(long, env = "MACHINE_LONG", value_parser = FalseyValueParser::new())]
     pub(super) long: bool,
@@ -203,6 +215,18 @@ pub(super) enum GraphFormat {
 pub(super) struct Graph {
     #[arg(long, short = 'o', default_value = "tree", env = "MACHINE_GRAPH_FORMAT")]
     pub(super) format: GraphFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Described {
+    Machinefile,
+    Plan,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Schema {
+    #[arg(default_value = "machinefile")]
+    pub(super) of: Described,
 }
 
 #[derive(Debug, Arguments)]

@@ -66,7 +66,7 @@ async fn dispatch(args: &Args) -> Result<Exit, Error> {
         Verb::Kill(names) => power::run(global, names, crate::provider::Power::Kill).await,
         Verb::Restart(names) => power::run(global, names, crate::provider::Power::Restart).await,
         Verb::Graph(verb) => graph::run(global, verb),
-        Verb::Schema => Ok(schema::run()),
+        Verb::Schema(verb) => Ok(schema::run(verb)),
         Verb::Version(verb) => Ok(version::run(verb)),
         Verb::QemuSwitch(verb) => switch::run(verb).await,
     }

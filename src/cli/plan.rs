@@ -1,6 +1,6 @@
 //! `machine plan`.
 
-use super::args::{Global, Output, Plan};
+use super::args::{Form, Global, Plan};
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::Project;
@@ -13,9 +13,11 @@ pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
     let proposal = project.propose(global, Goal::Up).await?;
     let style = terminal::style(global, Stream::Output);
     let detail = if verb.long { Detail::Long } else { Detail::Changes };
+    let name = project.owner().project.as_str();
     super::project::say(&match verb.output {
-        Output::Text => report::plan(&proposal.plan, detail, style),
-        Output::Json => report::plan_json(&proposal.plan, project.owner().project.as_str()),
+        Form::Text => report::plan(&proposal.plan, detail, style),
+        Form::Json => report::plan_json(&proposal.plan, name),
+        Form::Markdown => report::plan_markdown(&proposal.plan, name),
     });
     let pending = verb.detailed_exitcode && !proposal.plan.is_empty();
     Ok(if pending { Exit::Pending } else { Exit::Done })

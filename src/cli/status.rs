@@ -32,8 +32,8 @@ fn verdicts(proposal: &Proposal) -> HashMap<&ResourceId, String> {
     for blocked in &proposal.plan.blocked {
         verdicts.insert(&blocked.resource, format!("blocked: {}", blocked.why));
     }
-    for id in &proposal.plan.vanishing {
-        verdicts.insert(id, "goes with what it lives in".to_owned());
+    for gone in &proposal.plan.vanishing {
+        verdicts.insert(&gone.resource, format!("goes with {}", gone.with));
     }
     for deferred in &proposal.plan.deferred {
         verdicts.insert(&deferred.resource, format!("seen once {} is done", deferred.until));

@@ -18,6 +18,15 @@ impl Stream {
             Self::Error => std::io::stderr().is_terminal(),
         }
     }
+
+    /// Columns, when it is a terminal that knows.
+    fn width(self) -> Option<usize> {
+        let size = match self {
+            Self::Output => rustix::termios::tcgetwinsize(std::io::stdout()),
+            Self::Error => rustix::termios::tcgetwinsize(std::io::stderr()),
+        };
+        size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
 }
 
 fn set(name: &str) -> bool {
@@ -34,7 +43,7 @@ pub(super) fn style(global: &Global, stream: Stream) -> Style {
         Color::Never => false,
         Color::Auto => !set("NO_COLOR") && (set("CLICOLOR_FORCE") || (stream.is_terminal() && !is_dumb())),
     };
-    Style { colour }
+    Style { colour, width: stream.width() }
 }
 
 pub(super) fn face(global: &Global) -> Face {

@@ -165,6 +165,10 @@ impl Resource for Ready {
         &self.desired
     }
 
+    fn outputs(&self) -> &'static [&'static str] {
+        &["arch", "os"]
+    }
+
     fn impact(&self, _change: &Change, _observed: &Attributes) -> Impact {
         Impact::InPlace(Disruption::None, Some("waits until it answers".to_owned()))
     }

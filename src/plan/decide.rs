@@ -1,13 +1,15 @@
 //! One resource at a time: desired × observed × recorded, as a table.
 
+use std::collections::BTreeMap;
+
 use crate::graph::{Graph, Node};
 use crate::observe::Observed;
 use crate::resource::{Change, Disruption, Impact, Observation, diff};
 use crate::store::{Intent, Operation, Record, Recorded};
-use crate::value::Attributes;
+use crate::value::{Attributes, Path, Value};
 
 use super::Options;
-use super::step::{Action, Reason, Step};
+use super::step::{Action, Cause, Reason, Step};
 
 /// What one resource needs when its relatives are left out of account.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,14 +61,7 @@ fn compare(node: &Node, observed: &Attributes, record: Option<&Record>, intent: 
         let cut = intent.is_some_and(|intent| intent.operation == Operation::Create.as_str());
         return if cut { Verdict::Step(create(node, Reason::Unfinished)) } else { Verdict::Keep };
     }
-    let mut step = Step {
-        resource: node.resource.id().clone(),
-        action: Action::Update,
-        reason: if drifted(&changes, record) { Reason::Drifted } else { Reason::Changed },
-        disruption: Disruption::None,
-        detail: Vec::new(),
-        changes: Vec::new(),
-    };
+    let mut step = Step::new(node.resource.id().clone(), Action::Update, Reason::Differs, Disruption::None);
     let mut details = Vec::new();
     for change in &changes {
         match node.resource.impact(change, observed) {
@@ -85,38 +80,50 @@ fn compare(node: &Node, observed: &Attributes, record: Option<&Record>, intent: 
     details.retain(|(disruption, _)| *disruption == step.disruption);
     details.dedup();
     step.detail = details.into_iter().map(|(_, text)| text).collect();
+    if step.action == Action::Replace {
+        step.unknown = node.resource.outputs();
+    }
+    step.left = record.map(|record| left(&changes, record));
+    step.reason = because(&changes, &step);
     step.changes = changes;
     Verdict::Step(step)
 }
 
-/// Whether every change undoes something that happened since we last wrote: what is desired now is what we recorded then.
-fn drifted(changes: &[Change], record: Option<&Record>) -> bool {
-    let Some(record) = record else { return false };
-    changes.iter().all(|change| look_up(&record.attributes, change).as_ref() == change.after.as_ref())
+/// What we recorded last of the attributes that change.
+fn left(changes: &[Change], record: &Record) -> BTreeMap<Path, Value> {
+    let recorded = |change: &Change| Some((change.path.clone(), look_up(&record.attributes, &change.path)?.clone()));
+    changes.iter().filter_map(recorded).collect()
 }
 
-fn look_up(attributes: &Attributes, change: &Change) -> Option<serde_json::Value> {
-    let (first, rest) = change.path.keys().split_first()?;
-    let mut value = attributes.get(first)?;
-    for key in rest {
-        value = value.get(key)?;
+/// Who made the difference, from what is desired, what is there and what we left.
+fn because(changes: &[Change], step: &Step) -> Reason {
+    let (mut file, mut outside) = (false, false);
+    for change in changes {
+        match step.cause(change) {
+            None => return Reason::Differs,
+            Some(Cause::File) => file = true,
+            Some(Cause::Outside) => outside = true,
+            Some(Cause::Both) => (file, outside) = (true, true),
+        }
     }
-    Some(value.clone())
+    match (file, outside) {
+        (true, true) => Reason::Mixed,
+        (false, true) => Reason::Drifted,
+        _ => Reason::Changed,
+    }
+}
+
+fn look_up<'a>(attributes: &'a Attributes, path: &Path) -> Option<&'a Value> {
+    let (first, rest) = path.keys().split_first()?;
+    let found = rest.iter().try_fold(attributes.get(first)?, |value, key| value.get(key))?;
+    (!found.is_null()).then_some(found)
 }
 
 pub(super) fn create(node: &Node, reason: Reason) -> Step {
-    let changes = diff(node.resource.desired(), &Attributes::new());
-    let resource = node.resource.id().clone();
-    Step { resource, action: Action::Create, reason, changes, disruption: Disruption::None, detail: Vec::new() }
+    let step = Step::new(node.resource.id().clone(), Action::Create, reason, Disruption::None);
+    Step { changes: diff(node.resource.desired(), &Attributes::new()), unknown: node.resource.outputs(), ..step }
 }
 
 pub(super) fn delete(node: &Node, reason: Reason) -> Step {
-    Step {
-        resource: node.resource.id().clone(),
-        action: Action::Delete,
-        reason,
-        changes: Vec::new(),
-        disruption: node.resource.deletion(),
-        detail: Vec::new(),
-    }
+    Step::new(node.resource.id().clone(), Action::Delete, reason, node.resource.deletion())
 }

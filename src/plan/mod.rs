@@ -7,7 +7,7 @@ mod sequence;
 mod step;
 
 pub use schedule::{Phase, Schedule};
-pub use step::{Action, Blocked, Deferred, Reason, Step, Summary};
+pub use step::{Action, Blocked, Cause, Deferred, Hold, Reason, Step, Summary, Vanishing};
 
 use crate::graph::Graph;
 use crate::id::ResourceId;
@@ -18,14 +18,16 @@ use crate::store::Recorded;
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub steps: Vec<Step>,
-    /// Could not be planned, with the reason.
+    /// Not as desired and left alone, with the reason.
     pub blocked: Vec<Blocked>,
     /// Cannot be seen before other steps are done; planned in the next round.
     pub deferred: Vec<Deferred>,
     /// Gone with what they live in, without a step of their own.
-    pub vanishing: Vec<ResourceId>,
+    pub vanishing: Vec<Vanishing>,
     /// Recorded once, gone now and wanted no more: only their records go.
     pub forgotten: Vec<ResourceId>,
+    /// Sources that could not be listed, with the reason: what is no longer wanted there is not seen.
+    pub unseen: Vec<(String, String)>,
     /// How many resources are as desired.
     pub unchanged: usize,
 }

@@ -9,7 +9,7 @@ use crate::store::Recorded;
 
 use super::Plan;
 use super::decide::{Verdict, create, delete};
-use super::step::{Action, Blocked, Deferred, Reason, Step};
+use super::step::{Action, Blocked, Deferred, Hold, Reason, Step, Vanishing};
 
 /// Where a resource stands once its relatives are taken into account.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ enum Standing {
     Step(Step),
     /// Goes with what it lives in, at the latest with the resource at this position.
     Vanishes(usize),
-    Blocked(String),
+    Blocked(Hold),
     Deferred(ResourceId),
 }
 
@@ -78,7 +78,7 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
                     held = held.or_else(|| Some(Standing::Deferred(parent_id.clone())));
                 }
             },
-            Standing::Blocked(_) => held = Some(Standing::Blocked(format!("{parent_id} comes first and is blocked"))),
+            Standing::Blocked(_) => held = Some(Standing::Blocked(Hold::Waits(parent_id.clone()))),
             Standing::Deferred(until) => {
                 shaken = shaken.or_else(|| (link == Link::Within).then(|| until.clone()));
                 held = held.or_else(|| Some(Standing::Deferred(until.clone())));
@@ -99,7 +99,8 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
         (_, Some(step), None) | (Verdict::Step(step), None, None) => Standing::Step(step),
         (_, Some(step), Some(Standing::Deferred(_))) if only_order => Standing::Step(step),
         (Verdict::Unseen(_), None, Some(Standing::Deferred(until))) => Standing::Deferred(until),
-        (Verdict::Unseen(why), None, None) | (Verdict::Blocked(why), _, _) => Standing::Blocked(why),
+        (Verdict::Unseen(why), None, None) => Standing::Blocked(Hold::Unreadable(why)),
+        (Verdict::Blocked(why), _, _) => Standing::Blocked(Hold::Refused(why)),
         (Verdict::Keep, None, _) => Standing::Keep,
         (Verdict::Step(step), None, Some(_)) if only_order || step.action == Action::Delete => Standing::Step(step),
         (_, _, Some(held)) => held,
@@ -144,7 +145,8 @@ fn because(parent: &ResourceId) -> Reason {
 
 fn replace(node: &crate::graph::Node, parent: &ResourceId) -> Step {
     let delete = delete(node, because(parent));
-    Step { action: Action::Replace, disruption: delete.disruption.max(Disruption::Replace), ..delete }
+    let disruption = delete.disruption.max(Disruption::Replace);
+    Step { action: Action::Replace, disruption, unknown: node.resource.outputs(), ..delete }
 }
 
 /// A thing cannot be taken away while what is built upon it cannot be.
@@ -154,10 +156,7 @@ fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Opti
         return None;
     }
     graph.children(position).filter(|(_, link)| *link == Link::Uses).find_map(|(child, _)| match &standings[child] {
-        Standing::Blocked(_) => {
-            let child = graph.at(child).resource.id();
-            Some(Standing::Blocked(format!("{child} is built upon it and is blocked")))
-        }
+        Standing::Blocked(_) => Some(Standing::Blocked(Hold::Carries(graph.at(child).resource.id().clone()))),
         Standing::Deferred(until) => Some(Standing::Deferred(until.clone())),
         Standing::Keep | Standing::Step(_) | Standing::Vanishes(_) => None,
     })
@@ -172,7 +171,10 @@ fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: V
         match standings[position].take().expect("each position once") {
             Standing::Keep if !node.wanted => {}
             Standing::Keep => plan.unchanged += 1,
-            Standing::Vanishes(_) => plan.vanishing.push(resource),
+            Standing::Vanishes(_) if *observed.get(&resource) == Observation::Absent => {}
+            Standing::Vanishes(root) => {
+                plan.vanishing.push(Vanishing { resource, with: graph.at(root).resource.id().clone() });
+            }
             Standing::Step(step) if step.action == Action::Delete => deletes.push(step),
             Standing::Step(step) => plan.steps.push(step),
             Standing::Blocked(why) => plan.blocked.push(Blocked { resource, why }),

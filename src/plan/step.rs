@@ -1,9 +1,11 @@
 //! The words of a plan.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::id::ResourceId;
 use crate::resource::{Change, Disruption};
+use crate::value::{Path, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
@@ -49,12 +51,35 @@ pub enum Reason {
     Changed,
     /// It no longer is what we left: changed without us.
     Drifted,
+    /// Some of it changed in the Machinefile, some without us.
+    Mixed,
+    /// Not as the Machinefile asks; without a record nobody can tell who changed.
+    Differs,
     /// Found with our label, wanted no more.
     NotDesired,
     /// The whole project goes.
     Destroying,
     /// What it is built upon, or lives in, is made anew.
     ParentReplaced(ResourceId),
+}
+
+impl Reason {
+    /// One word for programs.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Missing => "missing",
+            Self::Unfinished => "unfinished",
+            Self::Changed => "changed",
+            Self::Drifted => "drifted",
+            Self::Mixed => "mixed",
+            Self::Differs => "differs",
+            Self::NotDesired => "not-desired",
+            Self::Destroying => "destroying",
+            Self::ParentReplaced(_) => "parent-replaced",
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -65,9 +90,34 @@ impl fmt::Display for Reason {
             Self::Unfinished => f.write_str("an earlier run was cut off here"),
             Self::Changed => f.write_str("changed in the Machinefile"),
             Self::Drifted => f.write_str("changed without us"),
+            Self::Mixed => f.write_str("changed in the Machinefile and without us"),
+            Self::Differs => f.write_str("not as the Machinefile asks"),
             Self::NotDesired => f.write_str("no longer in the Machinefile"),
             Self::Destroying => f.write_str("the project is destroyed"),
             Self::ParentReplaced(parent) => write!(f, "{parent} is made anew"),
+        }
+    }
+}
+
+/// Who made the difference between what is desired and what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// It is as we left it; the Machinefile asks for something else now.
+    File,
+    /// The Machinefile asks for what we left; it was changed since.
+    Outside,
+    /// Neither is what we left.
+    Both,
+}
+
+impl Cause {
+    /// One word for programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Outside => "outside",
+            Self::Both => "both",
         }
     }
 }
@@ -83,13 +133,85 @@ pub struct Step {
     pub disruption: Disruption,
     /// What the disruption means here: "restarts the engine, 3 containers stop".
     pub detail: Vec<String>,
+    /// What we left of the attributes that change; `None` when there is no record of it.
+    pub left: Option<BTreeMap<Path, Value>>,
+    /// Attributes that only the world decides, known once the step is done.
+    pub unknown: &'static [&'static str],
 }
 
-/// A resource that cannot be planned.
+impl Step {
+    /// A step without changes.
+    pub(super) fn new(resource: ResourceId, action: Action, reason: Reason, disruption: Disruption) -> Self {
+        Self { resource, action, reason, disruption, changes: Vec::new(), detail: Vec::new(), left: None, unknown: &[] }
+    }
+
+    /// Who made one of this step's changes necessary; `None` where nobody can tell.
+    #[must_use]
+    pub fn cause(&self, change: &Change) -> Option<Cause> {
+        let left = self.left.as_ref()?.get(&change.path);
+        Some(match (left == change.before.as_ref(), left == change.after.as_ref()) {
+            (true, _) => Cause::File,
+            (_, true) => Cause::Outside,
+            (false, false) => Cause::Both,
+        })
+    }
+
+    /// What we left of a value that is neither as we left it nor asked to be so again.
+    #[must_use]
+    pub fn left_aside(&self, change: &Change) -> Option<&Value> {
+        self.left.as_ref()?.get(&change.path).filter(|_| self.cause(change) == Some(Cause::Both))
+    }
+}
+
+/// A resource that is not as desired and has no step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
     pub resource: ResourceId,
-    pub why: String,
+    pub why: Hold,
+}
+
+/// Why a resource that is not as desired is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It cannot be seen; the provider or machine says why.
+    Unreadable(String),
+    /// The change cannot be carried out; the resource says why.
+    Refused(String),
+    /// Something it needs is blocked itself.
+    Waits(ResourceId),
+    /// Something built upon it is blocked itself.
+    Carries(ResourceId),
+}
+
+impl Hold {
+    /// One word for programs.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Refused(_) => "refused",
+            Self::Waits(_) => "waits",
+            Self::Carries(_) => "carries",
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) | Self::Refused(why) => f.write_str(why),
+            Self::Waits(parent) => write!(f, "{parent} comes first and is blocked"),
+            Self::Carries(child) => write!(f, "{child} is built upon it and is blocked"),
+        }
+    }
+}
+
+/// A resource that goes with what it lives in, without a step of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vanishing {
+    pub resource: ResourceId,
+    /// The resource whose step takes it along.
+    pub with: ResourceId,
 }
 
 /// A resource that can be seen only once another has been changed.

@@ -1,10 +1,12 @@
 //! Telling people and programs: folds plans, events and findings into text. Never calls a provider.
 
 pub mod diagnostic;
+mod difference;
 mod machines;
 mod outcome;
 mod plan;
 mod plan_json;
+mod plan_markdown;
 mod progress;
 mod style;
 mod text;
@@ -12,6 +14,7 @@ mod text;
 pub use machines::{Row, machines, machines_json};
 pub use outcome::{blocked, failures};
 pub use plan::{Detail, plan};
-pub use plan_json::{plan_event, plan_json};
+pub use plan_json::{plan_event, plan_json, plan_schema};
+pub use plan_markdown::plan_markdown;
 pub use progress::{Face, Reporter};
 pub use style::Style;

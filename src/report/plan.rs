@@ -1,10 +1,14 @@
-//! A plan for eyes: what, why, what changes, what it disturbs. Never cut, never redrawn.
+//! A plan for eyes: what, why, what changes, what it disturbs. Never cut, never redrawn; folded only where the
+//! terminal ends.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::difference::{Difference, UNKNOWN, difference, is_long, spread};
 use super::style::Style;
-use super::text::{count, value};
-use crate::plan::{Action, Plan, Step};
+use super::text::{count, fold, value};
+use crate::id::ResourceId;
+use crate::plan::{Action, Cause, Plan, Reason, Step};
 use crate::resource::{Change, Disruption};
 
 /// How much to show.
@@ -16,6 +20,11 @@ pub enum Detail {
     Long,
 }
 
+/// Where the lines of a step begin.
+const INDENT: usize = 8;
+/// Names longer than this push their line to the right alone.
+const LONGEST_NAME: usize = 48;
+
 /// Ends with a line break.
 #[must_use]
 pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
@@ -24,11 +33,18 @@ pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
         _ = writeln!(text, "No changes: {} as the Machinefile asks.", are(plan.unchanged));
         return text;
     }
-    let width = plan.steps.iter().map(|step| step.resource.as_str().len()).max().unwrap_or(0).min(48);
+    let width = plan.steps.iter().map(|step| step.resource.as_str().len()).max().unwrap_or(0).min(LONGEST_NAME);
+    let taken = taken_along(plan);
     for step in &plan.steps {
-        draw_step(step, width, detail, style, &mut text);
+        draw_step(step, width, style, &mut text);
+        if step.action != Action::Create || detail == Detail::Long {
+            draw_changes(step, style, &mut text);
+        }
+        if let Some(names) = taken.get(&step.resource) {
+            draw_folded(INDENT, "takes along ", names, style, &mut text);
+        }
     }
-    draw_unseen(plan, style, &mut text);
+    draw_held(plan, style, &mut text);
     draw_losses(plan, style, &mut text);
     _ = writeln!(text, "\n{}", footer(plan));
     text
@@ -38,8 +54,21 @@ fn are(n: usize) -> String {
     if n == 1 { "1 resource is".to_owned() } else { format!("{n} resources are") }
 }
 
-fn draw_step(step: &Step, width: usize, detail: Detail, style: Style, text: &mut String) {
-    let symbol = style.action(step.action, &format!("{:>3}", step.action.symbol()));
+/// What goes with each step, named.
+pub(super) fn taken_along(plan: &Plan) -> BTreeMap<&ResourceId, String> {
+    let mut taken: BTreeMap<_, String> = BTreeMap::new();
+    for gone in &plan.vanishing {
+        let names = taken.entry(&gone.with).or_default();
+        if !names.is_empty() {
+            names.push_str(", ");
+        }
+        names.push_str(gone.resource.as_str());
+    }
+    taken
+}
+
+/// Why the step is there and what it disturbs.
+pub(super) fn why(step: &Step) -> String {
     let mut why = step.reason.to_string();
     for more in &step.detail {
         _ = write!(why, " · {more}");
@@ -49,40 +78,107 @@ fn draw_step(step: &Step, width: usize, detail: Detail, style: Style, text: &mut
     {
         _ = write!(why, " · {}", step.disruption.as_str());
     }
+    why
+}
+
+fn draw_step(step: &Step, width: usize, style: Style, text: &mut String) {
+    let symbol = style.action(step.action, &format!("{:>3}", step.action.symbol()));
     let id = format!("{:<width$}", step.resource);
     let action = style.action(step.action, &format!("{:<7}", step.action.as_str()));
-    _ = writeln!(text, "{symbol} {} {action} {}", style.strong(&id), style.faint(&why));
-    if step.action != Action::Create || detail == Detail::Long {
-        let name_width = step.changes.iter().map(|change| change.path.to_string().len()).max().unwrap_or(0);
-        for change in &step.changes {
-            draw_change(step.action, change, name_width, style, text);
+    let column = 3 + 1 + id.len() + 1 + 7 + 1;
+    let why = fold(&why(step), column, column, style.width).map(|line| style.faint(&line)).collect::<Vec<_>>();
+    let gap = format!("\n{:column$}", "");
+    _ = writeln!(text, "{symbol} {} {action} {}", style.strong(&id), why.join(&gap));
+}
+
+fn draw_changes(step: &Step, style: Style, text: &mut String) {
+    let names = step.changes.iter().map(|change| change.path.to_string().len());
+    let width = names.chain(step.unknown.iter().map(|name| name.len())).max().unwrap_or(0);
+    for change in &step.changes {
+        if step.action == Action::Create {
+            draw_value(change, width, style, text);
+        } else {
+            draw_change(step, change, width, style, text);
+        }
+    }
+    let has_news = matches!(step.action, Action::Create | Action::Replace);
+    for name in step.unknown.iter().filter(|_| has_news) {
+        _ = writeln!(text, "{:INDENT$}{name:<width$}  {}", "", style.faint(UNKNOWN));
+    }
+}
+
+fn draw_value(change: &Change, width: usize, style: Style, text: &mut String) {
+    let name = change.path.to_string();
+    if is_long(change.after.as_ref()) {
+        _ = writeln!(text, "{:INDENT$}{name}", "");
+        for line in spread(change.after.as_ref()).lines() {
+            _ = writeln!(text, "{:INDENT$}    {line}", "");
+        }
+        return;
+    }
+    let column = INDENT + width + 2;
+    let lines: Vec<_> = fold(&value(&name, change.after.as_ref()), column, column, style.width).collect();
+    _ = writeln!(text, "{:INDENT$}{name:<width$}  {}", "", lines.join(&format!("\n{:column$}", "")));
+}
+
+fn draw_change(step: &Step, change: &Change, width: usize, style: Style, text: &mut String) {
+    let name = change.path.to_string();
+    let whose = whose(step, change);
+    match difference(change) {
+        Difference::Line { before, after } => {
+            let column = INDENT + width + 2;
+            let length = column + before.chars().count() + 3 + after.chars().count() + whose.chars().count();
+            let apart = style.width.is_some_and(|end| length > end);
+            let arrow = if apart { format!("\n{:column$}→ ", "") } else { " → ".to_owned() };
+            let (before, after) = (style.bad(&before), style.good(&after));
+            _ = writeln!(text, "{:INDENT$}{name:<width$}  {before}{arrow}{after}{}", "", style.faint(&whose));
+        }
+        Difference::Lines(lines) => {
+            _ = writeln!(text, "{:INDENT$}{name}{}", "", style.faint(&whose));
+            for line in lines {
+                let line = match line.as_bytes().first() {
+                    Some(b'+') => style.good(&line),
+                    Some(b'-') => style.bad(&line),
+                    Some(b'@') => style.faint(&line),
+                    _ => line,
+                };
+                _ = writeln!(text, "{:INDENT$}    {line}", "");
+            }
         }
     }
 }
 
-fn draw_change(action: Action, change: &Change, width: usize, style: Style, text: &mut String) {
-    let name = change.path.to_string();
-    let after = value(&name, change.after.as_ref());
-    if action == Action::Create {
-        _ = writeln!(text, "        {name:<width$}  {after}");
-        return;
+/// Whose change it is, where the step's reason does not say it.
+pub(super) fn whose(step: &Step, change: &Change) -> String {
+    match (step.cause(change), &step.reason) {
+        (Some(Cause::File), Reason::Mixed) => "  (in the Machinefile)".to_owned(),
+        (Some(Cause::Outside), Reason::Mixed) => "  (without us)".to_owned(),
+        (Some(Cause::Both), _) => {
+            let left = value(&change.path.to_string(), step.left_aside(change));
+            format!("  (we left {})", left.lines().next().unwrap_or_default())
+        }
+        _ => String::new(),
     }
-    let before = value(&name, change.before.as_ref());
-    _ = writeln!(text, "        {name:<width$}  {} → {}", style.bad(&before), style.good(&after));
 }
 
-fn draw_unseen(plan: &Plan, style: Style, text: &mut String) {
+fn draw_folded(indent: usize, begin: &str, rest: &str, style: Style, text: &mut String) {
+    let hanging = indent + begin.chars().count();
+    let gap = format!("\n{:hanging$}", "");
+    let lines = fold(rest, hanging, hanging, style.width).map(|line| style.faint(&line)).collect::<Vec<_>>();
+    _ = writeln!(text, "{:indent$}{}{}", "", style.faint(begin), lines.join(&gap));
+}
+
+fn draw_held(plan: &Plan, style: Style, text: &mut String) {
     for deferred in &plan.deferred {
         let why = format!("seen once {} is done", deferred.until);
         _ = writeln!(text, "  ? {} {}", deferred.resource, style.faint(&why));
     }
     for blocked in &plan.blocked {
-        _ = writeln!(
-            text,
-            "  ! {} {}",
-            style.strong(blocked.resource.as_str()),
-            style.bad(&format!("blocked: {}", blocked.why))
-        );
+        let begin = format!("  ! {} ", blocked.resource);
+        let why = format!("blocked: {}", blocked.why);
+        let lines = fold(&why, begin.chars().count(), INDENT, style.width);
+        let lines = lines.map(|line| style.bad(&line)).collect::<Vec<_>>().join(&format!("\n{:INDENT$}", ""));
+        _ = writeln!(text, "  ! {} {lines}", style.strong(blocked.resource.as_str()));
     }
 }
 
@@ -98,7 +194,8 @@ fn draw_losses(plan: &Plan, style: Style, text: &mut String) {
     }
 }
 
-fn footer(plan: &Plan) -> String {
+/// `2 to create, 0 to change, …`.
+pub(super) fn counts(plan: &Plan) -> String {
     let sum = plan.summary();
     let mut parts = vec![
         format!("{} to create", sum.create),
@@ -112,5 +209,9 @@ fn footer(plan: &Plan) -> String {
     if !plan.blocked.is_empty() {
         parts.push(format!("{} blocked", plan.blocked.len()));
     }
-    format!("Plan: {}; {} unchanged.", parts.join(", "), count(plan.unchanged, "resource"))
+    parts.join(", ")
+}
+
+fn footer(plan: &Plan) -> String {
+    format!("Plan: {}; {} unchanged.", counts(plan), count(plan.unchanged, "resource"))
 }

@@ -2,14 +2,16 @@
 
 use crate::plan::Action;
 
-/// Whether to colour.
+/// What the place that is written to can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     pub colour: bool,
+    /// Columns of a terminal, where long lines are folded; elsewhere they are left as they are.
+    pub width: Option<usize>,
 }
 
 impl Style {
-    pub const PLAIN: Self = Self { colour: false };
+    pub const PLAIN: Self = Self { colour: false, width: None };
 
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }

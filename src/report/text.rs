@@ -19,6 +19,32 @@ pub(super) fn elapsed(time: Duration) -> String {
     }
 }
 
+/// A text as lines that end before `end`: the first begins at column `first`, the others at `rest`. Words longer than
+/// a line stay whole; without an end there is one line.
+pub(super) fn fold(text: &str, first: usize, rest: usize, end: Option<usize>) -> impl Iterator<Item = String> {
+    let room = |start: usize| end.map_or(usize::MAX, |end| end.saturating_sub(start)).max(NARROWEST);
+    let mut lines = vec![String::new()];
+    let (mut used, mut room_here) = (0, room(first));
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > room_here {
+            lines.push(String::new());
+            (used, room_here) = (0, room(rest));
+        }
+        let line = lines.last_mut().expect("there is always one");
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += length;
+    }
+    lines.into_iter()
+}
+
+/// Below this many columns folding makes nothing easier to read.
+const NARROWEST: usize = 24;
+
 /// A value on one line; bytes of memory and disk in units people use.
 pub(super) fn value(name: &str, value: Option<&Value>) -> String {
     match value {

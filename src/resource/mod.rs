@@ -108,6 +108,11 @@ pub trait Resource: Debug + Send + Sync {
     /// What it should be. Attributes only the world can know (addresses, ports, digests of builds) are left out.
     fn desired(&self) -> &Attributes;
 
+    /// Attributes that only the world can know: they are there once it is made.
+    fn outputs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// How one change to what exists can be carried out. Pure. `observed` is what was read.
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact;
 

@@ -15,6 +15,7 @@ mod schema;
 
 mod graph;
 mod plan;
+mod plan_forms;
 mod properties;
 mod queue;
 mod store;
@@ -29,6 +30,7 @@ mod converge;
 mod documents;
 mod live;
 mod order;
+mod plan_runs;
 mod troubles;
 
 mod tidy;

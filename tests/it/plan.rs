@@ -60,7 +60,7 @@ fn a_key_taken_out_of_a_map_is_a_change_to_nothing() {
         .wanted(thing("daemon/web", attributes! {"options": {"debug": true}}))
         .seen("daemon/web", attributes! {"options": {"debug": true, "dns": ["9.9.9.9"]}});
     assert_snapshot!(scene.printed(), @r#"
-      ~ daemon/web update  changed in the Machinefile
+      ~ daemon/web update  not as the Machinefile asks
             options.dns  ["9.9.9.9"] → (none)
 
     Plan: 0 to create, 1 to change, 0 to replace, 0 to delete; 0 resources unchanged.
@@ -79,7 +79,7 @@ fn a_replacement_takes_along_what_is_built_upon_it_and_what_lives_inside() {
         .wanted(thing("note/web", attributes! {}).after("vm/web"))
         .seen("note/web", attributes! {});
     assert_snapshot!(scene.printed(), @r"
-    -/+ disk/web   replace changed in the Machinefile
+    -/+ disk/web   replace not as the Machinefile asks
             image  debian-12 → debian-13
     -/+ vm/web     replace disk/web is made anew
       + engine/web create  vm/web is made anew
@@ -99,6 +99,7 @@ fn what_left_the_file_is_deleted_children_first_and_what_lives_inside_goes_along
         .orphan(thing("engine/web", attributes! {}).within("vm/web"));
     assert_snapshot!(scene.printed(), @r"
       - vm/web   delete  no longer in the Machinefile
+            takes along engine/web
       - disk/web delete  no longer in the Machinefile
 
     Plan: 0 to create, 0 to change, 0 to replace, 2 to delete; 0 resources unchanged.
@@ -128,7 +129,7 @@ fn what_hides_behind_a_stopped_machine_is_seen_in_the_next_round() {
         .wanted(thing("engine/web", attributes! {}).within("vm/web"))
         .unreadable("engine/web", "web is stopped");
     assert_snapshot!(scene.printed(), @r"
-      ~ vm/web update  changed in the Machinefile
+      ~ vm/web update  not as the Machinefile asks
             power  stopped → running
       ? engine/web seen once vm/web is done
 
@@ -146,7 +147,7 @@ fn what_lives_in_a_machine_that_reboots_is_looked_at_afterwards() {
         .wanted(thing("engine/web", attributes! {"debug": true}).within("host/web"))
         .seen("engine/web", attributes! {"debug": false});
     assert_snapshot!(scene.printed(), @r"
-      ~ vm/web update  changed in the Machinefile · restarts the machine
+      ~ vm/web update  not as the Machinefile asks · restarts the machine
             cpus  2 → 4
       ? host/web seen once vm/web is done
       ? engine/web seen once vm/web is done

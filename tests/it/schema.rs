@@ -18,21 +18,21 @@ pub(crate) const PRETEND: Driver = Driver {
     open: |_| Err(Vec::new()),
 };
 
-fn generated() -> String {
-    let schema = schema::machinefile(&[]);
-    let mut text = serde_json::to_string_pretty(&schema).expect("is JSON");
-    text.push('\n');
-    text
+fn assert_committed(name: &str, schema: &serde_json::Value) {
+    let generated = format!("{}\n", serde_json::to_string_pretty(schema).expect("is JSON"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(name);
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(&path, &generated).expect("the schema can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == generated, "{name} is out of date: run the tests with UPDATE_SCHEMA=1");
 }
 
 #[test]
-fn the_committed_schema_is_the_generated_one() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/machinefile.json");
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&path, generated()).expect("the schema can be written");
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == generated(), "out of date: run the tests with UPDATE_SCHEMA=1");
+fn the_committed_schemas_are_the_generated_ones() {
+    assert_committed("machinefile.json", &schema::machinefile(&[]));
+    assert_committed("plan.json", &libmachine::report::plan_schema());
+    assert!(jsonschema::meta::is_valid(&libmachine::report::plan_schema()));
 }
 
 #[test]

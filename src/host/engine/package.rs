@@ -143,6 +143,10 @@ impl Resource for Packages {
         &self.desired
     }
 
+    fn outputs(&self) -> &'static [&'static str] {
+        &["exact-version"]
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         if change.path.keys().first().is_none_or(|key| key != "version") {
             return Impact::InPlace(Disruption::None, None);

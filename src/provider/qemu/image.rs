@@ -189,6 +189,10 @@ impl Resource for ImageResource {
     }
 
     /// Another source has another name, so nothing ever differs.
+    fn outputs(&self) -> &'static [&'static str] {
+        &["digest"]
+    }
+
     fn impact(&self, _change: &Change, _observed: &Attributes) -> Impact {
         Impact::InPlace(Disruption::None, None)
     }

@@ -148,6 +148,10 @@ impl Resource for Vm {
         &self.desired
     }
 
+    fn outputs(&self) -> &'static [&'static str] {
+        &[output::HOST_KEY, output::SSH]
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
         let attribute = change.path.keys().first().map_or("", String::as_str);
