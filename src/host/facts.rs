@@ -34,6 +34,8 @@ pub(crate) type JsonFile = Result<Option<serde_json::Map<String, Value>>, String
 pub(crate) struct Facts {
     pub(crate) os: BTreeMap<String, String>,
     pub(crate) hosts: String,
+    /// The lines of the login's `authorized_keys`.
+    pub(crate) authorized: Vec<String>,
     /// Each of cloud-init's templates of `/etc/hosts`; which one it takes depends on the distribution.
     pub(crate) hosts_templates: Vec<String>,
     pub(crate) packages: Vec<Package>,
@@ -62,6 +64,7 @@ impl Facts {
         Self {
             os: os_release(text("os")),
             hosts: text("hosts").to_owned(),
+            authorized: text("authorized").lines().map(str::to_owned).collect(),
             hosts_templates: sections
                 .iter()
                 .filter(|(name, _)| name.starts_with("hosts-template "))

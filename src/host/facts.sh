@@ -8,6 +8,7 @@ section() { printf '\n\036%s\n' "$1"; }
 look() {
     section os; cat /etc/os-release
     section hosts; cat /etc/hosts
+    section authorized; cat "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)/.ssh/authorized_keys"
     for template in /etc/cloud/templates/hosts.*.tmpl; do
         [ -e "$template" ] && section "hosts-template ${template##*/}" && cat "$template"
     done

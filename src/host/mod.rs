@@ -4,6 +4,7 @@
 //! Everything here is read by one script per machine and run ([`facts`](self)), and changed by scripts that need nobody at
 //! the other end once they have begun.
 
+mod access;
 mod cloud_init;
 mod compose;
 mod contents;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub use compose::bundle::{Bundle, Error as BundleError};
 
 use crate::desired::{ComposeProject, Filesystem, Machine};
+use crate::host::access::Access;
 use crate::host::compose::project::Project;
 use crate::host::engine::{daemon::Daemon, options, package::Packages};
 use crate::host::filesystem::Fills;
@@ -83,6 +85,9 @@ pub fn expand(
     let reach = Arc::new(Reach::new(machine, machine_resource, hosts));
     let mut resources: Vec<Arc<dyn Resource>> =
         vec![Arc::new(Ready::new(&reach, &hosts.key)), Arc::new(Names::new(&reach, peers))];
+    if machine.ssh.identity.is_some() || machine.ssh.agent {
+        resources.push(Arc::new(Access::new(&reach, &hosts.key)));
+    }
     for (name, disk) in &machine.resources.disks {
         let mount = disk.mount.as_deref().or((name.as_str() == "root").then_some("/"));
         if let Some(mount) = mount {

@@ -104,6 +104,10 @@ struct World {
 
 impl World {
     fn with(version: Option<&str>, options: &Value) -> Self {
+        Self::of(&machine(version, options))
+    }
+
+    fn of(machine: &Machine) -> Self {
         let script = Arc::new(Script::default());
         script.answer(FACTS, facts(""));
         script.answer(READY, said(0, "debian 13\nx86_64\n"));
@@ -115,7 +119,7 @@ impl World {
         let vm = ResourceId::new("qemu.vm", "web");
         let peers =
             BTreeMap::from([(name("web"), "10.1.0.2".parse().unwrap()), (name("db"), "10.1.0.3".parse().unwrap())]);
-        let (resources, notes) = expand(&machine(version, options), &vm, &[], &peers, &hosts);
+        let (resources, notes) = expand(machine, &vm, &[], &peers, &hosts);
         assert_eq!(notes, []);
         let cx = Context {
             owner: Owner { project: name("shop"), id: None },
@@ -417,4 +421,21 @@ async fn a_compose_project_that_left_the_machinefile_is_found_and_taken_down() {
     revived.delete(&world.cx).await.unwrap();
     assert!(world.script.asked_for(DOWN)[0].starts_with("sh -s -- old 120\n"));
     assert_eq!(revived.deletion(), Disruption::Restart, "volumes stay");
+}
+
+#[tokio::test]
+async fn a_machine_that_lets_your_own_key_in_lets_the_projects_in_too() {
+    let mut machine = machine(None, &json!({}));
+    machine.ssh.agent = true;
+    let world = World::of(&machine);
+    world.script.answer(FACTS, facts("\n\x1eauthorized\nssh-ed25519 MINE me\nssh-ed25519 AAAA another name\n"));
+    let out = world.changes("host.access").await;
+    assert_eq!(out[0].0, "project-key", "there is no key yet");
+    world.cx.outputs.set(ResourceId::new("ssh.key", "shop"), attributes! { "public-key": "ssh-ed25519 AAAA shop" });
+    assert_eq!(world.changes("host.access").await, []);
+
+    world.cx.outputs.set(ResourceId::new("ssh.key", "shop"), attributes! { "public-key": "ssh-ed25519 BBBB shop" });
+    world.script.answer("authorized_keys\nnew=", said(0, ""));
+    world.get("host.access").update(&world.cx, &[]).await.unwrap();
+    assert!(world.script.asked_for("authorized_keys\nnew=")[0].contains("ssh-ed25519 BBBB shop"));
 }

@@ -113,6 +113,7 @@ fn one_file_makes_a_docker_host_and_follows_every_edit() {
     engine_option_goes_away(&sandbox, port, &id, &container);
     compose_edit_is_an_update(&sandbox, port);
     a_stopped_machine_is_seen_and_started(&sandbox, port, &id);
+    a_lost_state_folder_costs_a_restart(&sandbox, port, &id);
 
     sandbox.ok("destroy -y");
     assert_nothing_left(&sandbox);
@@ -161,6 +162,29 @@ fn a_stopped_machine_is_seen_and_started(sandbox: &Sandbox, port: u16, id: &str)
     sandbox.ok("up -y");
     assert!(page(port).expect("a page").contains("Greetings from a machine"));
     assert_eq!(on(sandbox, "web", &["cat", "/etc/machine-id"]), id);
+    sandbox.assert_converged();
+}
+
+/// With the project's key gone, the machine is let in by a new one and keeps everything.
+fn a_lost_state_folder_costs_a_restart(sandbox: &Sandbox, port: u16, id: &str) {
+    let kept = ["sudo", "sha256sum", "/etc/ssh/ssh_host_ed25519_key", "/var/lib/machine/engine/applied.json"];
+    let before = on(sandbox, "web", &kept);
+    std::fs::remove_dir_all(sandbox.home().join("state")).expect("a state folder");
+    let plan = steps(&plan_of(sandbox));
+    let step = |id: &str, action: &str, disruption: &str| (id.to_owned(), action.to_owned(), disruption.to_owned());
+    assert_eq!(
+        plan,
+        [
+            step("ssh.key/quickstart", "create", "none"),
+            step("qemu.seed/web", "update", "none"),
+            step("qemu.vm/web", "update", "reboot"),
+        ]
+    );
+    sandbox.ok("up -y");
+    assert_eq!(on(sandbox, "web", &["cat", "/etc/machine-id"]), id);
+    assert_eq!(on(sandbox, "web", &kept), before);
+    assert_eq!(on(sandbox, "web", &["hostname"]), "web");
+    assert!(page(port).expect("a page").contains("Greetings from a machine"));
     sandbox.assert_converged();
 }
 

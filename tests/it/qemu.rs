@@ -229,6 +229,33 @@ async fn a_seed_is_made_found_again_and_removed_without_a_trace() {
     assert!(!world.dirs.data.exists());
 }
 
+#[tokio::test]
+async fn a_seed_for_a_key_that_is_lost_is_rewritten_and_the_machine_restarted() {
+    let (world, cx) = (World::new(), World::new().context());
+    let seed = world.resource(&debian(), "qemu.seed/web");
+    seed.create(&cx).await.unwrap();
+    let machine_of = |world: &World| std::fs::read_to_string(world.folder().join("seed.json")).unwrap();
+    let before: Value = serde_json::from_str(&machine_of(&world)).unwrap();
+
+    cx.outputs.set(world.key.clone(), attributes! { "public-key": "ssh-ed25519 BBBB shop" });
+    let Observation::Present(read) = seed.read(&cx).await else { panic!("not there") };
+    let changes = diff(seed.desired(), &read);
+    assert_eq!(changes.iter().map(|change| change.path.to_string()).collect::<Vec<_>>(), ["project-key"]);
+    seed.update(&cx, &changes).await.unwrap();
+    let after: Value = serde_json::from_str(&machine_of(&world)).unwrap();
+    assert_eq!(before["instance_id"], after["instance_id"], "nothing that cloud-init runs once runs again");
+    assert_eq!(after["project_key"], "ssh-ed25519 BBBB shop");
+
+    let vm = world.resource(&debian(), "qemu.vm/web");
+    let change = Change { path: value::Path::parse("project-key"), before: None, after: Some(json!("let in")) };
+    let running = attributes! { "power": "running" };
+    let text = "restarts the machine to let the project's new key in".to_owned();
+    assert_eq!(vm.impact(&change, &running), Impact::InPlace(Disruption::Reboot, Some(text)));
+    let mut own = debian();
+    own.ssh.agent = true;
+    assert!(!world.resource(&own, "qemu.vm/web").desired().contains_key("project-key"), "another key is let in");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_host_key_is_for_its_owner_alone() {
@@ -259,7 +286,7 @@ async fn a_vm_whose_process_is_gone_is_stopped_and_a_strangers_process_is_not_ta
     let cx = world.context();
     world.resource(&debian(), "qemu.seed/web").create(&cx).await.unwrap();
     let applied = json!({
-        "cpus": 2, "ram": 1 << 30, "ports": {}, "disks": ["root"], "address": "10.85.0.2", "ssh": 2222, "accelerator": "tcg",
+        "cpus": 2, "ram": 1 << 30, "ports": {}, "disks": ["root"], "address": "10.85.0.2", "ssh": 2222, "accelerator": "tcg", "project_key": "ssh-ed25519 AAAA shop",
     });
     std::fs::write(world.folder().join("vm.json"), applied.to_string()).unwrap();
     std::fs::write(world.folder().join("vm.pid"), std::process::id().to_string()).unwrap();

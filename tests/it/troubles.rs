@@ -126,3 +126,29 @@ fn a_machine_killed_behind_our_back_is_seen_as_stopped() {
     sandbox.ok("destroy -y");
     assert_eq!(sandbox.files("data"), Vec::<String>::new());
 }
+
+#[test]
+fn a_lost_state_folder_costs_a_new_key_and_a_restart_that_lets_it_in() {
+    let sandbox = mute_machine("");
+    sandbox.run(["up", "-y"]);
+    std::fs::remove_dir_all(sandbox.home().join("state")).expect("a state folder");
+    let plan = sandbox.ok("plan").stdout;
+    insta::assert_snapshot!(plan, @"
+      + ssh.key/mute  create  new
+      ~ qemu.seed/web update  not as the Machinefile asks · the machine lets it in at its next start
+            project-key  another one is let in → let in
+      ~ qemu.vm/web   update  not as the Machinefile asks · restarts the machine to let the project's new key in
+            project-key  another one is let in → let in
+      ? host/web seen once qemu.vm/web is done
+      ? host.filesystem/web.root seen once qemu.vm/web is done
+      ? host.names/web seen once qemu.vm/web is done
+
+    Plan: 1 to create, 2 to change, 0 to replace, 0 to delete, 3 to be seen; 3 resources unchanged.
+    ");
+    sandbox.ok("kill web");
+    sandbox.run(["up", "-y"]);
+    let plan = sandbox.ok("plan").stdout;
+    assert!(plan.contains("host/web") && !plan.contains("qemu.vm/web ") && !plan.contains("ssh.key"), "{plan}");
+    sandbox.ok("destroy -y");
+    assert_eq!(sandbox.files("data"), Vec::<String>::new());
+}

@@ -4,6 +4,7 @@
 //! machines share a segment, a switch of our own. Everything is found again by looking into those folders.
 
 mod accelerator;
+mod access;
 mod binary;
 mod build;
 mod capabilities;

@@ -20,7 +20,7 @@ use crate::provider::qemu::monitor::{Monitor, protocol};
 use crate::provider::qemu::network_config::hardware_addresses;
 use crate::provider::qemu::process::Process;
 use crate::provider::qemu::segment::{self, Segment};
-use crate::provider::qemu::{Setup, process, store};
+use crate::provider::qemu::{Setup, process, seed, store};
 use crate::resource::{Context, Failure, Resource};
 use crate::value::json;
 
@@ -52,6 +52,9 @@ pub(super) struct Applied {
     /// The accelerator passed its test and failed on this machine.
     #[serde(default)]
     pub(super) emulate: bool,
+    /// The project's key that this start let in.
+    #[serde(default)]
+    pub(super) project_key: Option<String>,
 }
 
 impl Applied {
@@ -187,6 +190,7 @@ pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied,
     if applied.ssh == 0 || check_free(folder.machine(), &ssh(applied.ssh)).is_err() {
         applied.ssh = free_port()?;
     }
+    applied.project_key = seed::project_key(folder)?;
     applied.write(folder)?;
     launch(setup, folder, applied, &binary, cx).await?;
     if applied.accelerator != Some(Accelerator::Tcg) && setup.settings.accelerator.is_none() && fails_soon(folder).await

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::attributes;
 use crate::desired;
 use crate::id::ResourceId;
+use crate::provider::qemu::access;
 use crate::provider::qemu::disk::ROOT;
 use crate::provider::qemu::folder::{Folder, problem};
 use crate::provider::qemu::network_config::{hardware_addresses, network_config};
@@ -31,6 +32,9 @@ struct Record {
     /// To cloud-init, another one is another machine.
     instance_id: String,
     inputs: Attributes,
+    /// The project's public key that it lets in.
+    #[serde(default)]
+    project_key: Option<String>,
 }
 
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl Seed {
         Self {
             parents: vec![Parent::after(setup.key.clone())],
             machine: Some(machine.clone()),
-            desired: inputs(setup, machine),
+            desired: desired(setup, machine),
             ..Self::revived(setup, machine.name.as_str())
         }
     }
@@ -70,7 +74,7 @@ impl Seed {
     }
 
     fn write(&self, machine: &desired::Machine, cx: &Context) -> Result<(), Failure> {
-        let key = cx.output(&self.setup.key, "public-key").and_then(|key| key.as_str().map(str::to_owned));
+        let key = access::project_key(&self.setup, cx);
         let key = key.ok_or_else(|| Failure::new(format!("{} shows no public key", self.setup.key)))?;
         self.folder.prepare()?;
         let known = self.folder.read_json::<Record>(RECORD)?;
@@ -82,7 +86,8 @@ impl Seed {
         let ours = Ours {
             host_name: machine.name.as_str(),
             user: machine.ssh.user.as_str(),
-            authorized_keys: std::iter::once(key).chain(machine.ssh.authorized_keys.iter().cloned()).collect(),
+            project_key: &key,
+            authorized_keys: std::iter::once(key.clone()).chain(machine.ssh.authorized_keys.iter().cloned()).collect(),
             host_key: [&private, &public],
             mounts: &mounts,
         };
@@ -99,8 +104,15 @@ impl Seed {
         let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
         let image = vfat::image(&files).map_err(problem(&self.folder.file(IMAGE)))?;
         self.folder.write(IMAGE, &image, 0o600)?;
-        self.folder.write_json(RECORD, &Record { instance_id, inputs: self.desired.clone() })
+        self.folder
+            .write_json(RECORD, &Record { instance_id, inputs: inputs(&self.setup, machine), project_key: Some(key) })
     }
+}
+
+fn desired(setup: &Setup, machine: &desired::Machine) -> Attributes {
+    let mut desired = inputs(setup, machine);
+    desired.insert(access::ATTRIBUTE.into(), json!(access::LET_IN));
+    desired
 }
 
 /// Digests and plain values of what the user declared; what we generate is not compared.
@@ -133,6 +145,11 @@ pub(super) fn observe(folder: &Folder) -> Result<Option<Attributes>, Failure> {
         return Ok(None);
     }
     Ok(folder.read_json::<Record>(RECORD)?.map(|record| record.inputs))
+}
+
+/// The project's key that a start with this seed lets in.
+pub(super) fn project_key(folder: &Folder) -> Result<Option<String>, Failure> {
+    Ok(folder.read_json::<Record>(RECORD)?.and_then(|record| record.project_key))
 }
 
 /// The same for every attempt at one incarnation, another for the next.
@@ -191,7 +208,9 @@ impl Resource for Seed {
 
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
         let every_boot = change.path.starts_with("address") || change.path.starts_with("filesystems");
-        let text = if every_boot {
+        let text = if change.path.starts_with(access::ATTRIBUTE) {
+            "the machine lets it in at its next start"
+        } else if every_boot {
             "takes effect at the next boot"
         } else {
             "cloud-init reads it at a machine's first boot: replace the machine to run it"
@@ -203,10 +222,13 @@ impl Resource for Seed {
         Disruption::None
     }
 
-    async fn read(&self, _cx: &Context) -> Observation {
-        match observe(&self.folder) {
-            Ok(Some(attributes)) => Observation::Present(attributes),
-            Ok(None) => Observation::Absent,
+    async fn read(&self, cx: &Context) -> Observation {
+        match observe(&self.folder).and_then(|seen| Ok((seen, project_key(&self.folder)?))) {
+            Ok((Some(mut attributes), key)) => {
+                attributes.insert(access::ATTRIBUTE.into(), access::observed(&self.setup, key.as_deref(), cx));
+                Observation::Present(attributes)
+            }
+            Ok((None, _)) => Observation::Absent,
             Err(failure) => Observation::Unreadable(failure.message),
         }
     }

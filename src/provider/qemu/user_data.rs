@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::provider::qemu::access;
 use crate::value::{Value, json};
 
 /// How cloud-init merges our part into what came before it: lists are added to, what is set stays.
@@ -14,6 +15,8 @@ pub(super) struct Ours<'a> {
     /// The account that is logged in as.
     pub(super) user: &'a str,
     pub(super) authorized_keys: Vec<String>,
+    /// The one of them that must be let in at every start.
+    pub(super) project_key: &'a str,
     /// The machine's host key: the private half in OpenSSH's form, and the public one.
     pub(super) host_key: [&'a str; 2],
     pub(super) mounts: &'a [Mount],
@@ -109,13 +112,12 @@ fn cloud_config(ours: &Ours<'_>) -> Value {
             "ssh_authorized_keys": ours.authorized_keys,
         }]);
     }
-    if !ours.mounts.is_empty() {
-        let command = |mount: &Mount| {
-            let device = format!("/dev/disk/by-id/virtio-{}", mount.disk);
-            json!(["sh", "-c", MOUNT, "sh", device, mount.filesystem, mount.path.as_deref().unwrap_or_default()])
-        };
-        config["bootcmd"] = ours.mounts.iter().map(command).collect();
-    }
+    let mut every_boot = vec![json!(["sh", "-c", access::SCRIPT, "sh", ours.user, ours.project_key])];
+    every_boot.extend(ours.mounts.iter().map(|mount| {
+        let device = format!("/dev/disk/by-id/virtio-{}", mount.disk);
+        json!(["sh", "-c", MOUNT, "sh", device, mount.filesystem, mount.path.as_deref().unwrap_or_default()])
+    }));
+    config["bootcmd"] = Value::Array(every_boot);
     config
 }
 
@@ -124,8 +126,16 @@ mod tests {
     use super::*;
 
     fn ours(mounts: &[Mount]) -> Ours<'_> {
-        let authorized_keys = vec!["ssh-ed25519 AAAA".to_owned()];
-        Ours { host_name: "web", user: "machine", authorized_keys, host_key: ["private", "public"], mounts }
+        let project_key = "ssh-ed25519 AAAA";
+        let authorized_keys = vec![project_key.to_owned()];
+        Ours {
+            host_name: "web",
+            user: "machine",
+            authorized_keys,
+            project_key,
+            host_key: ["private", "public"],
+            mounts,
+        }
     }
 
     #[test]

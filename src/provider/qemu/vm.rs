@@ -11,7 +11,7 @@ use crate::provider::qemu::accelerator::Accelerator;
 use crate::provider::qemu::command_line::CONSOLE;
 use crate::provider::qemu::folder::Folder;
 use crate::provider::qemu::power::{self, Applied, check_free, forward, listen, monitor_of};
-use crate::provider::qemu::{Setup, VM, disk, seed};
+use crate::provider::qemu::{Setup, VM, access, disk, seed};
 use crate::provider::{self, output};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use crate::value::{Attributes, json};
@@ -44,8 +44,14 @@ impl Vm {
             ssh: 0,
             accelerator: None,
             emulate: false,
+            project_key: None,
         };
         let mut desired = settled(&plan);
+        // Who logs in with another key needs no restart for ours.
+        let logs_in = machine.ssh.identity.is_none() && !machine.ssh.agent;
+        if logs_in {
+            desired.insert(access::ATTRIBUTE.into(), json!(access::LET_IN));
+        }
         desired.insert(output::POWER.into(), json!("running"));
         let name = machine.name.as_str();
         let mut parents: Vec<_> = plan.disks.iter().map(|disk| Parent::uses(disk::id(name, disk))).collect();
@@ -59,14 +65,21 @@ impl Vm {
         Self { id: id(machine), parents, setup, folder, plan: None, desired: Attributes::new() }
     }
 
-    async fn observe(&self) -> Result<Option<Attributes>, Failure> {
+    async fn observe(&self, cx: &Context) -> Result<Option<Attributes>, Failure> {
         let Some(applied) = Applied::read(&self.folder)? else { return Ok(None) };
-        Ok(Some(observed(&self.folder, &applied, power::state(&self.folder).await.as_str())))
+        Ok(Some(self.seen(&applied, power::state(&self.folder).await.as_str(), cx)))
     }
 
-    async fn running(&self, applied: &Applied) -> Result<Attributes, Failure> {
+    fn seen(&self, applied: &Applied, power: &str, cx: &Context) -> Attributes {
+        let mut attributes = observed(&self.folder, applied, power);
+        let held = access::observed(&self.setup, applied.project_key.as_deref(), cx);
+        attributes.insert(access::ATTRIBUTE.into(), held);
+        attributes
+    }
+
+    async fn running(&self, applied: &Applied, cx: &Context) -> Result<Attributes, Failure> {
         if power::is_running(&self.folder).await {
-            return Ok(observed(&self.folder, applied, "running"));
+            return Ok(self.seen(applied, "running", cx));
         }
         let console = std::fs::read_to_string(self.folder.file(CONSOLE)).unwrap_or_default();
         Err(Failure::new(format!("{} stopped as soon as it was started", self.folder.machine())).detail(&console))
@@ -75,8 +88,13 @@ impl Vm {
     /// What is wanted, with what earlier starts chose.
     fn target(&self, applied: Option<&Applied>) -> Result<Applied, Failure> {
         let plan = self.plan.clone().ok_or_else(|| Failure::new("nothing says what it should be"))?;
-        let Some(&Applied { ssh, accelerator, emulate, .. }) = applied else { return Ok(plan) };
-        Ok(Applied { ssh, accelerator, emulate, ..plan })
+        let Some(Applied { ssh, accelerator, emulate, project_key, .. }) = applied else { return Ok(plan) };
+        let project_key = if self.desired.contains_key(access::ATTRIBUTE) {
+            seed::project_key(&self.folder)?
+        } else {
+            project_key.clone()
+        };
+        Ok(Applied { ssh: *ssh, accelerator: *accelerator, emulate: *emulate, project_key, ..plan })
     }
 }
 
@@ -164,13 +182,14 @@ impl Resource for Vm {
             _ if is("stopped") => return Impact::InPlace(Disruption::None, None),
             "disks" => "restarts the machine with other disks".to_owned(),
             "address" => "restarts the machine with another address".to_owned(),
+            access::ATTRIBUTE => "restarts the machine to let the project's new key in".to_owned(),
             other => format!("restarts the machine to change its {other}"),
         };
         Impact::InPlace(Disruption::Reboot, Some(text))
     }
 
-    async fn read(&self, _cx: &Context) -> Observation {
-        match self.observe().await {
+    async fn read(&self, cx: &Context) -> Observation {
+        match self.observe(cx).await {
             Ok(Some(attributes)) => Observation::Present(attributes),
             Ok(None) => Observation::Absent,
             Err(failure) => Observation::Unreadable(failure.message),
@@ -189,12 +208,12 @@ impl Resource for Vm {
             let mut applied = known.clone().unwrap_or_else(|| target.clone());
             if (Applied { ports: target.ports.clone(), ..applied.clone() }) == target {
                 forward_live(&self.folder, &mut applied, &target).await?;
-                return self.running(&applied).await;
+                return self.running(&applied, cx).await;
             }
             power::stop(&self.setup, &self.folder, applied.patience(), cx).await?;
         }
         power::start(&self.setup, &self.folder, &mut target, cx).await?;
-        self.running(&target).await
+        self.running(&target, cx).await
     }
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {
