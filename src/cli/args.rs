@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
+use crate::plan::Allowed;
+
 /// Machines, Docker Engines and compose projects from one checked-in Machinefile.
 ///
 /// Exit status: 0 done or nothing to do, 1 failed, 2 changes pending (with --detailed-exitcode), 64 wrong usage,
@@ -143,6 +145,28 @@ pub(super) struct Plan {
     pub(super) detailed_exitcode: bool,
 }
 
+/// What may be lost.
+#[derive(Debug, Arguments)]
+pub(super) struct Losses {
+    /// Let this machine or resource be replaced; may be repeated
+    ///
+    /// A counted machine's name means all its members.
+    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_REPLACE", value_delimiter = ',')]
+    pub(super) allow_replace: Vec<String>,
+    /// Let this machine or resource be deleted; may be repeated
+    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
+    pub(super) allow_destroy: Vec<String>,
+    /// When more machines than this would go at once, the flags above have to name them: no typed answer will do
+    #[arg(long, value_name = "N", env = "MACHINE_MAX_LOST", default_value_t = crate::plan::MOST)]
+    pub(super) max_lost: usize,
+}
+
+impl Losses {
+    pub(super) fn allowed(&self) -> Allowed {
+        Allowed { replace: self.allow_replace.clone(), destroy: self.allow_destroy.clone() }
+    }
+}
+
 #[derive(Debug, Arguments)]
 pub(super) struct Up {
     /// Do not ask, except for what loses data
@@ -151,12 +175,8 @@ pub(super) struct Up {
     /// Stop after the plan
     #[arg(long, env = "MACHINE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub(super) dry_run: bool,
-    /// Let this machine or resource be replaced; may be repeated
-    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_REPLACE", value_delimiter = ',')]
-    pub(super) allow_replace: Vec<String>,
-    /// Let this machine or resource be deleted; may be repeated
-    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
-    pub(super) allow_destroy: Vec<String>,
+    #[command(flatten)]
+    pub(super) loss: Losses,
     /// Exit with 2 when `--dry-run` finds something to do
     #[arg(long, env = "MACHINE_DETAILED_EXITCODE", value_parser = FalseyValueParser::new())]
     pub(super) detailed_exitcode: bool,

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Global, Up};
+use super::consent::Consent;
 use super::error::Error;
 use super::exit_code::Exit;
+use super::interrupt;
 use super::project::{Project, say, tell};
 use super::terminal::{self, Stream};
-use super::{interrupt, prompt};
 use crate::apply::Events;
-use crate::plan::{Action, Step};
 use crate::reconcile::{Converged, Goal, Proposal, converge};
 use crate::report::{self, Detail, Face, Reporter, Style};
-use crate::resource::Disruption;
 use crate::store::Store;
 
 pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
@@ -23,9 +22,10 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
         return dry_run(global, &project, Goal::Up, verb.detailed_exitcode).await;
     }
     let _lock = project.lock()?;
+    let consent = Consent { yes: verb.yes, allowed: verb.loss.allowed(), most: verb.loss.max_lost };
     let mut refusal = None;
     let exit = carry_out(global, &project, Goal::Up, |proposal, round, cancel| {
-        match consent(verb, &project, proposal, round, cancel) {
+        match consent.of(&project, proposal, round, cancel) {
             Ok(yes) => yes,
             Err(error) => {
                 refusal = Some(error);
@@ -41,56 +41,6 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
         say(&project.urls());
     }
     Ok(exit)
-}
-
-/// Whether this plan may be carried out. What was deferred in an earlier round was announced there; only losses are
-/// asked about again.
-fn consent(
-    verb: &Up,
-    project: &Project,
-    proposal: &Proposal,
-    round: usize,
-    cancel: &CancellationToken,
-) -> Result<bool, Error> {
-    let steps = &proposal.plan.steps;
-    let unallowed: Vec<_> = steps.iter().filter(|step| loses(step) && !is_allowed(verb, step)).collect();
-    let asking = terminal::can_ask() && !verb.yes;
-    if let Some(first) = unallowed.first() {
-        if asking {
-            let name = &project.owner().project;
-            let question = format!("Some of this cannot be undone. Type the project's name ({name}): ");
-            return Ok(prompt::typed(&question, name.as_str(), cancel));
-        }
-        let flag = |step: &Step| if step.action == Action::Delete { "--allow-destroy" } else { "--allow-replace" };
-        let mut flags: Vec<_> = unallowed.iter().map(|step| format!("{} {}", flag(step), machine_of(step))).collect();
-        flags.dedup();
-        let text = format!("{} would lose data, and -y alone never does that", first.resource);
-        let again = project.command(&format!("up -y {}", flags.join(" ")));
-        return Err(Error::failed(text).hint(format!("if that is meant: {again}")));
-    }
-    if verb.yes || round > 0 {
-        return Ok(true);
-    }
-    if asking {
-        return Ok(prompt::confirm("Go ahead?", cancel));
-    }
-    Err(Error::failed("there is nobody to ask for consent").hint("run with -y (or MACHINE_YES=true) to go ahead"))
-}
-
-fn loses(step: &Step) -> bool {
-    step.disruption == Disruption::DataLoss
-}
-
-fn is_allowed(verb: &Up, step: &Step) -> bool {
-    let names = if step.action == Action::Delete { &verb.allow_destroy } else { &verb.allow_replace };
-    names.iter().any(|name| *name == machine_of(step) || *name == step.resource.as_str())
-}
-
-/// The machine a resource belongs to, by the form of its name: `web`, `web.data`, `site@web`.
-fn machine_of(step: &Step) -> String {
-    let name = step.resource.name();
-    let name = name.split_once('@').map_or(name, |(_, machine)| machine);
-    name.split('.').next().unwrap_or(name).to_owned()
 }
 
 pub(super) async fn dry_run(global: &Global, project: &Project, goal: Goal, detailed: bool) -> Result<Exit, Error> {

@@ -61,7 +61,7 @@ fn compare(node: &Node, observed: &Attributes, record: Option<&Record>, intent: 
         let cut = intent.is_some_and(|intent| intent.operation == Operation::Create.as_str());
         return if cut { Verdict::Step(create(node, Reason::Unfinished)) } else { Verdict::Keep };
     }
-    let mut step = Step::new(node.resource.id().clone(), Action::Update, Reason::Differs, Disruption::None);
+    let mut step = Step::new(node, Action::Update, Reason::Differs, Disruption::None);
     let mut details = Vec::new();
     for change in &changes {
         match node.resource.impact(change, observed) {
@@ -120,10 +120,10 @@ fn look_up<'a>(attributes: &'a Attributes, path: &Path) -> Option<&'a Value> {
 }
 
 pub(super) fn create(node: &Node, reason: Reason) -> Step {
-    let step = Step::new(node.resource.id().clone(), Action::Create, reason, Disruption::None);
+    let step = Step::new(node, Action::Create, reason, Disruption::None);
     Step { changes: diff(node.resource.desired(), &Attributes::new()), unknown: node.resource.outputs(), ..step }
 }
 
 pub(super) fn delete(node: &Node, reason: Reason) -> Step {
-    Step::new(node.resource.id().clone(), Action::Delete, reason, node.resource.deletion())
+    Step::new(node, Action::Delete, reason, node.resource.deletion())
 }

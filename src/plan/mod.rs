@@ -1,11 +1,13 @@
 //! What to do, and why: a pure function of what is desired, what was observed and what we remember.
 //! No clock, no randomness, no files, no network.
 
+mod consent;
 mod decide;
 mod schedule;
 mod sequence;
 mod step;
 
+pub use consent::{Allowed, Demands, Loss, MOST, demands, machine_of};
 pub use schedule::{Phase, Schedule};
 pub use step::{Action, Blocked, Cause, Deferred, Hold, Reason, Step, Summary, Vanishing};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::graph::Node;
 use crate::id::ResourceId;
 use crate::resource::{Change, Disruption};
 use crate::value::{Path, Value};
@@ -137,12 +138,24 @@ pub struct Step {
     pub left: Option<BTreeMap<Path, Value>>,
     /// Attributes that only the world decides, known once the step is done.
     pub unknown: &'static [&'static str],
+    /// Whether the resource stands for a machine.
+    pub machine: bool,
 }
 
 impl Step {
     /// A step without changes.
-    pub(super) fn new(resource: ResourceId, action: Action, reason: Reason, disruption: Disruption) -> Self {
-        Self { resource, action, reason, disruption, changes: Vec::new(), detail: Vec::new(), left: None, unknown: &[] }
+    pub(super) fn new(node: &Node, action: Action, reason: Reason, disruption: Disruption) -> Self {
+        Self {
+            resource: node.resource.id().clone(),
+            action,
+            reason,
+            changes: Vec::new(),
+            disruption,
+            detail: Vec::new(),
+            left: None,
+            unknown: &[],
+            machine: node.resource.is_machine(),
+        }
     }
 
     /// Who made one of this step's changes necessary; `None` where nobody can tell.

@@ -8,7 +8,7 @@ use super::difference::{Difference, UNKNOWN, difference, is_long, spread};
 use super::style::Style;
 use super::text::{count, fold, value};
 use crate::id::ResourceId;
-use crate::plan::{Action, Cause, Plan, Reason, Step};
+use crate::plan::{Action, Cause, Loss, Plan, Reason, Step};
 use crate::resource::{Change, Disruption};
 
 /// How much to show.
@@ -182,16 +182,27 @@ fn draw_held(plan: &Plan, style: Style, text: &mut String) {
     }
 }
 
-/// What cannot be got back stands apart.
+/// What cannot be got back stands apart, with the flag that allows it.
 fn draw_losses(plan: &Plan, style: Style, text: &mut String) {
-    let mut losses = plan.steps.iter().filter(|step| step.disruption == Disruption::DataLoss).peekable();
-    if losses.peek().is_none() {
-        return;
+    for (title, steps) in losses(plan) {
+        _ = writeln!(text, "\n{}", style.bad(title));
+        let width = steps.iter().map(|step| step.resource.as_str().len()).max().unwrap_or(0).min(LONGEST_NAME);
+        for step in steps {
+            let line = format!("    {:<width$}  {:<7}  ", step.resource, step.action.as_str());
+            _ = match step.flag() {
+                Some(flag) => writeln!(text, "{line}{}", style.faint(&flag)),
+                None => writeln!(text, "{}", line.trim_end()),
+            };
+        }
     }
-    _ = writeln!(text, "\n{}", style.bad("These lose data for good:"));
-    for step in losses {
-        _ = writeln!(text, "    {} ({})", step.resource, step.action.as_str());
-    }
+}
+
+/// Steps that take something, under their title, the worst first.
+pub(super) fn losses(plan: &Plan) -> Vec<(&'static str, Vec<&Step>)> {
+    let of = |loss: Loss| plan.steps.iter().filter(|step| step.loss() == Some(loss)).collect::<Vec<_>>();
+    let parts =
+        [("These lose data for good:", of(Loss::Data)), ("These machines go or are made anew:", of(Loss::Machine))];
+    parts.into_iter().filter(|(_, steps)| !steps.is_empty()).collect()
 }
 
 /// `2 to create, 0 to change, …`.

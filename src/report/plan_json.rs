@@ -69,6 +69,9 @@ struct StepLine<'a> {
     disruption: &'static str,
     /// What the disruption means here, in words.
     detail: &'a [String],
+    /// The flag without which `up -y` refuses it, because it loses data or takes a machine: `--allow-destroy web`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent: Option<String>,
     /// What changes; of a new resource, every value it gets.
     changes: Vec<ChangeLine<'a>>,
 }
@@ -205,6 +208,7 @@ fn step_line(step: &Step) -> StepLine<'_> {
         cause: step.reason.as_str(),
         disruption: step.disruption.as_str(),
         detail: &step.detail,
+        consent: step.flag(),
         changes: known.chain(unknown).collect(),
     }
 }

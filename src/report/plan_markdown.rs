@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use super::difference::{Difference, UNKNOWN, difference, is_long, spread};
-use super::plan::{counts, taken_along, whose, why};
+use super::plan::{counts, losses, taken_along, whose, why};
 use super::text::{count, value};
 use crate::plan::{Action, Plan, Step};
-use crate::resource::Disruption;
 
 /// GitHub's and GitLab's Markdown. Ends with a line break; the same plan gives the same bytes.
 #[must_use]
@@ -29,13 +28,12 @@ pub fn plan_markdown(plan: &Plan, project: &str) -> String {
 }
 
 fn draw_losses(plan: &Plan, text: &mut String) {
-    let mut losses = plan.steps.iter().filter(|step| step.disruption == Disruption::DataLoss).peekable();
-    if losses.peek().is_none() {
-        return;
-    }
-    _ = writeln!(text, "\n> [!CAUTION]\n> **These lose data for good:**");
-    for step in losses {
-        _ = writeln!(text, "> - `{}` ({})", step.resource, step.action.as_str());
+    for (title, steps) in losses(plan) {
+        _ = writeln!(text, "\n> [!CAUTION]\n> **{title}**");
+        for step in steps {
+            let flag = step.flag().map(|flag| format!(": `{flag}`")).unwrap_or_default();
+            _ = writeln!(text, "> - `{}` ({}){flag}", step.resource, step.action.as_str());
+        }
     }
 }
 

@@ -108,6 +108,11 @@ pub trait Resource: Debug + Send + Sync {
     /// What it should be. Attributes only the world can know (addresses, ports, digests of builds) are left out.
     fn desired(&self) -> &Attributes;
 
+    /// Whether it stands for a machine: one that goes or is made anew has to be named first.
+    fn is_machine(&self) -> bool {
+        false
+    }
+
     /// Attributes that only the world can know: they are there once it is made.
     fn outputs(&self) -> &'static [&'static str] {
         &[]

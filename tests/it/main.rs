@@ -26,6 +26,7 @@ mod keyring;
 mod qemu;
 mod ssh;
 
+mod consent;
 mod converge;
 mod documents;
 mod live;

@@ -85,7 +85,7 @@ fn a_replacement_takes_along_what_is_built_upon_it_and_what_lives_inside() {
       + engine/web create  vm/web is made anew
 
     These lose data for good:
-        disk/web (replace)
+        disk/web  replace  --allow-replace web
 
     Plan: 1 to create, 0 to change, 2 to replace, 0 to delete; 1 resource unchanged.
     ");

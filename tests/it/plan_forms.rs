@@ -116,7 +116,7 @@ fn what_only_the_world_decides_is_known_after_apply() {
       ! lb/other blocked: no answer
 
     These lose data for good:
-        box/web (replace)
+        box/web  replace  --allow-replace web
 
     Plan: 2 to create, 0 to change, 1 to replace, 0 to delete, 1 blocked; 0 resources unchanged.
     ");
@@ -161,7 +161,7 @@ fn in_markdown_what_loses_data_comes_first_and_every_step_folds() {
 
     > [!CAUTION]
     > **These lose data for good:**
-    > - `box/web` (replace)
+    > - `box/web` (replace): `--allow-replace web`
 
     <details><summary><code>-/+</code> <b>box/web</b> replace: changed in the Machinefile</summary>
 

@@ -166,6 +166,10 @@ impl Resource for Vm {
         &self.desired
     }
 
+    fn is_machine(&self) -> bool {
+        true
+    }
+
     fn outputs(&self) -> &'static [&'static str] {
         &[output::HOST_KEY, output::SSH]
     }

@@ -126,6 +126,10 @@ impl Resource for Object {
         }
     }
 
+    fn is_machine(&self) -> bool {
+        self.id.kind() == super::MACHINE
+    }
+
     fn deletion(&self) -> Disruption {
         match &self.rules {
             Rules::Real(real) => real.deletion(),

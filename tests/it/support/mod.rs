@@ -2,5 +2,6 @@
 
 pub mod project;
 pub mod sandbox;
+pub mod terminal;
 pub mod thing;
 pub mod world;

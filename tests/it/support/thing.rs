@@ -12,7 +12,7 @@ use libmachine::resource::{Change, Context, Disruption, Failure, Impact, Observa
 use libmachine::store::{Intent, Record, Recorded};
 use libmachine::value::Attributes;
 
-/// Of kind `box` it has an address and a host key that only the world decides. Changes to `image` replace and lose data, to `size` downwards are refused, to `cpus` reboot, to others do nothing.
+/// Of kind `box` it is a machine: it has an address and a host key that only the world decides. Changes to `image` replace and lose data, to `size` downwards are refused, to `cpus` reboot, to others do nothing.
 #[derive(Clone, Debug)]
 pub struct Thing {
     id: ResourceId,
@@ -72,6 +72,10 @@ impl Resource for Thing {
             }
             _ => Impact::InPlace(Disruption::None, None),
         }
+    }
+
+    fn is_machine(&self) -> bool {
+        self.id.kind() == "box"
     }
 
     fn outputs(&self) -> &'static [&'static str] {
