@@ -1,5 +1,6 @@
 //! What can be typed. The doc comments are the manual.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -27,6 +28,17 @@ pub(super) struct Global {
     /// Without it, Machinefile, Machinefile.yaml, Machinefile.yml or Machinefile.toml in this folder or a parent.
     #[arg(short, long = "file", global = true, env = "MACHINE_FILE", value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+    /// Where more settings are: an http, https or file address; `#sha256=…` pins what it gives
+    #[arg(long, global = true, env = "MACHINE_CLOUD_INIT_URL", value_name = "URL")]
+    pub(super) cloud_init_url: Option<String>,
+    /// Where to look for filesystems labelled CLOUD-INIT: devices, images and folders of them, with `:` between them
+    ///
+    /// Without it, all block devices of this computer.
+    #[arg(long, global = true, env = "MACHINE_DRIVES", value_name = "PATHS")]
+    pub(super) drives: Option<OsString>,
+    /// Do not look for CLOUD-INIT drives
+    #[arg(long, global = true, env = "MACHINE_NO_DRIVES", value_parser = FalseyValueParser::new())]
+    pub(super) no_drives: bool,
     /// Overrides the project's name
     #[arg(short, long, global = true, env = "MACHINE_PROJECT_NAME", value_name = "NAME")]
     pub(super) project_name: Option<String>,

@@ -8,7 +8,7 @@ use super::{prompt, terminal, up};
 use crate::reconcile::Goal;
 
 pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> {
-    let project = Project::load(global)?;
+    let project = Project::load(global).await?;
     if verb.dry_run {
         return up::dry_run(global, &project, Goal::Destroy, false).await;
     }

@@ -6,8 +6,8 @@ use super::exit_code::Exit;
 use super::project::{Project, say};
 use crate::graph::{Format, build, render};
 
-pub(super) fn run(global: &Global, verb: &Graph) -> Result<Exit, Error> {
-    let project = Project::load(global)?;
+pub(super) async fn run(global: &Global, verb: &Graph) -> Result<Exit, Error> {
+    let project = Project::load(global).await?;
     let graph = build(project.catalog.resources.clone(), Vec::new()).map_err(crate::reconcile::Error::from)?;
     let format = match verb.format {
         GraphFormat::Tree => Format::Tree,

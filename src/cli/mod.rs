@@ -3,6 +3,7 @@
 mod args;
 mod consent;
 mod destroy;
+mod elsewhere;
 mod error;
 mod exit_code;
 mod graph;
@@ -55,7 +56,7 @@ async fn dispatch(args: &Args) -> Result<Exit, Error> {
     let global = &args.global;
     match &args.verb {
         Verb::Init(verb) => init::run(verb),
-        Verb::Validate => validate::run(global),
+        Verb::Validate => validate::run(global).await,
         Verb::Plan(verb) => plan::run(global, verb).await,
         Verb::Up(verb) => up::run(global, verb).await,
         Verb::Destroy(verb) => destroy::run(global, verb).await,
@@ -66,7 +67,7 @@ async fn dispatch(args: &Args) -> Result<Exit, Error> {
         Verb::Stop(names) => power::run(global, names, crate::provider::Power::Stop).await,
         Verb::Kill(names) => power::run(global, names, crate::provider::Power::Kill).await,
         Verb::Restart(names) => power::run(global, names, crate::provider::Power::Restart).await,
-        Verb::Graph(verb) => graph::run(global, verb),
+        Verb::Graph(verb) => graph::run(global, verb).await,
         Verb::Schema(verb) => Ok(schema::run(verb)),
         Verb::Version(verb) => Ok(version::run(verb)),
         Verb::QemuSwitch(verb) => switch::run(verb).await,

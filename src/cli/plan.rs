@@ -9,7 +9,7 @@ use crate::reconcile::Goal;
 use crate::report::{self, Detail};
 
 pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
-    let project = Project::load(global)?;
+    let project = Project::load(global).await?;
     let proposal = project.propose(global, Goal::Up).await?;
     let style = terminal::style(global, Stream::Output);
     let detail = if verb.long { Detail::Long } else { Detail::Changes };

@@ -9,7 +9,7 @@ use super::project::{Project, tell};
 use crate::provider::Power;
 
 pub(super) async fn run(global: &Global, verb: &Names, power: Power) -> Result<Exit, Error> {
-    let project = Project::load(global)?;
+    let project = Project::load(global).await?;
     let names = project.machines_named(&verb.names)?;
     let _lock = project.lock()?;
     let cx = project.context(super::interrupt::token());

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
+use super::elsewhere::{self, Contact, Elsewhere, Stop};
 use super::error::Error;
 use super::terminal::{self, Stream};
 use crate::catalog::{self, Catalog};
@@ -43,11 +44,21 @@ pub(super) struct Project {
 
 impl Project {
     /// Loads what the flags name. Warnings are told; errors come back drawn, all of them.
-    pub(super) fn load(global: &Global) -> Result<Self, Error> {
+    pub(super) async fn load(global: &Global) -> Result<Self, Error> {
+        Self::read(global, Contact::Allowed).await
+    }
+
+    /// The same without contacting anybody.
+    pub(super) async fn load_offline(global: &Global) -> Result<Self, Error> {
+        Self::read(global, Contact::Forbidden).await
+    }
+
+    async fn read(global: &Global, contact: Contact) -> Result<Self, Error> {
         let style = terminal::style(global, Stream::Error);
         let dirs = Dirs::from_env().ok_or_else(|| Error::failed("there is no home folder").hint("set HOME"))?;
         let environment = config::environment();
-        let config = read(global, &environment, style)?;
+        let elsewhere = Elsewhere::new(&dirs, contact, style)?;
+        let config = read(global, &environment, &elsewhere, style).await?;
         let surroundings = desired::Surroundings {
             project: global.project_name.as_deref(),
             drivers: &catalog::drivers(),
@@ -175,7 +186,13 @@ impl Project {
     }
 }
 
-fn read(global: &Global, environment: &config::Environment, style: Style) -> Result<Config, Error> {
+/// Reads twice where settings lie elsewhere: what was read first says where.
+async fn read(
+    global: &Global,
+    environment: &config::Environment,
+    elsewhere: &Elsewhere,
+    style: Style,
+) -> Result<Config, Error> {
     let folder =
         std::env::current_dir().map_err(|why| Error::failed(format!("cannot tell the working folder: {why}")))?;
     let mut stdin = Vec::new();
@@ -183,7 +200,7 @@ fn read(global: &Global, environment: &config::Environment, style: Style) -> Res
         let mut input = std::io::stdin().lock();
         input.read_to_end(&mut stdin).map_err(|why| Error::failed(format!("cannot read standard input: {why}")))?;
     }
-    let input = config::Input {
+    let mut input = config::Input {
         folder: &folder,
         files: &global.files,
         stdin: &stdin,
@@ -192,7 +209,21 @@ fn read(global: &Global, environment: &config::Environment, style: Style) -> Res
         texts: &[],
     };
     let drawn = |error| Error::drawn(diagnostic::draw(&diagnostic::of_error(error), style));
-    let config = config::load(&input).map_err(drawn)?;
+    let mut config = config::load(&input).map_err(drawn)?;
+    let at =
+        |config: &Config, notes: &[Note]| Error::drawn(diagnostic::draw(&diagnostic::of_notes(notes, config), style));
+    let texts = elsewhere.layers(global, &config).await.map_err(|stop| match stop {
+        Stop::At(note) => at(&config, &[note]),
+        Stop::Plain(error) => error,
+    })?;
+    if !texts.is_empty() {
+        input.texts = &texts;
+        config = config::load(&input).map_err(drawn)?;
+    }
+    let nested = elsewhere::nested(&config);
+    if !nested.is_empty() {
+        return Err(at(&config, &nested));
+    }
     tell(&diagnostic::draw(&diagnostic::of_warnings(&config), style));
     Ok(config)
 }

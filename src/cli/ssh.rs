@@ -12,7 +12,7 @@ use crate::transport::{local, quote};
 use crate::value::plain;
 
 pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
-    let project = Project::load(global)?;
+    let project = Project::load(global).await?;
     let names = project.machines_named(std::slice::from_ref(&verb.name))?;
     let [name] = names.as_slice() else {
         let all: Vec<_> = names.iter().map(ToString::to_string).collect();

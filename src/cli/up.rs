@@ -17,7 +17,7 @@ use crate::report::{self, Detail, Face, Reporter, Style};
 use crate::store::Store;
 
 pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
-    let project = Project::load(global)?;
+    let project = Project::load(global).await?;
     if verb.dry_run {
         return dry_run(global, &project, Goal::Up, verb.detailed_exitcode).await;
     }

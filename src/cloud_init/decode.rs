@@ -28,11 +28,21 @@ pub struct Part {
     pub body: Vec<u8>,
 }
 
+impl Part {
+    /// The name of a part that is the whole.
+    pub(super) const ALONE: &str = "user-data";
+}
+
 /// Takes a user-data apart. An empty one has no parts.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Part>, Error> {
     let mut decoder = Decoder { parts: Vec::new(), left: MAX_BYTES };
     decoder.whole(&Place::root(), Cow::Borrowed(bytes))?;
     Ok(decoder.parts)
+}
+
+/// Whether cloud-init takes a whole text for MIME.
+pub(super) fn is_mime(text: &[u8]) -> bool {
+    text[..text.len().min(MIME_WINDOW)].windows(13).any(|at| at.eq_ignore_ascii_case(b"mime-version:"))
 }
 
 /// Where a part lies in the whole.
@@ -56,7 +66,7 @@ impl Place {
 
     fn name(&self) -> String {
         match (self.path.as_str(), &self.file) {
-            ("", _) => "user-data".to_owned(),
+            ("", _) => Part::ALONE.to_owned(),
             (path, None) => format!("part {path}"),
             (path, Some(file)) => format!("part {path} ({file})"),
         }
@@ -80,9 +90,7 @@ impl Decoder {
     /// A text that may be MIME: the whole, or what an archive holds.
     fn whole(&mut self, place: &Place, bytes: Cow<'_, [u8]>) -> Result<(), Error> {
         let bytes = self.unpacked(place, bytes)?;
-        let window = &bytes[..bytes.len().min(MIME_WINDOW)];
-        let is_mime = window.windows(13).any(|at| at.eq_ignore_ascii_case(b"mime-version:"));
-        if is_mime { self.mime(place, &bytes) } else { self.text(place, bytes, Label::default()) }
+        if is_mime(&bytes) { self.mime(place, &bytes) } else { self.text(place, bytes, Label::default()) }
     }
 
     fn text(&mut self, place: &Place, bytes: Cow<'_, [u8]>, label: Label) -> Result<(), Error> {
@@ -99,7 +107,7 @@ impl Decoder {
         }
         self.left = self.left.checked_sub(bytes.len()).ok_or_else(|| too_large(place))?;
         if self.parts.len() == MAX_PARTS {
-            return Err(Error::TooMany { part: "user-data".to_owned(), limit: MAX_PARTS });
+            return Err(Error::TooMany { part: Part::ALONE.to_owned(), limit: MAX_PARTS });
         }
         self.parts.push(Part { name: place.name(), format, merge: label.merge, body: bytes.into_owned() });
         Ok(())

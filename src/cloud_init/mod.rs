@@ -1,15 +1,24 @@
-//! cloud-init's user-data: what it is made of, what of it is ours, and how it goes to a machine. Pure.
+//! cloud-init's user-data: what it is made of, what of it is ours, and how it goes to a machine. Pure, but for
+//! [`drive`].
 //!
 //! User-data is one text or several: [`decode`] takes it apart as cloud-init would (gzip, MIME, archives, the first
 //! line's header), within limits of size, number and depth. [`settings`] are its cloud-config texts, which a layer of
-//! the configuration is read from.
+//! the configuration is read from; [`outgoing`] takes out what only we understand, and [`encode`] packs the parts for a
+//! machine.
 
 mod decode;
+pub mod drive;
+mod encode;
 mod error;
+mod follow;
 mod format;
 mod settings;
+mod strip;
 
 pub use decode::{MAX_BYTES, Part, decode};
+pub use encode::{Piece, encode, outgoing};
 pub use error::Error;
+pub use follow::{FollowError, follow};
 pub use format::Format;
 pub use settings::{Settings, settings};
+pub use strip::OWN_KEYS;

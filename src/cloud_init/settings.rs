@@ -1,6 +1,6 @@
 //! The texts of a user-data that settings of ours are read from.
 
-use super::decode::decode;
+use super::decode::{Part, decode};
 use super::error::Error;
 use super::format::Format;
 
@@ -18,28 +18,32 @@ pub struct Settings {
 pub fn settings(bytes: &[u8]) -> Result<Vec<Settings>, Error> {
     let mut found = Vec::new();
     for part in decode(bytes)? {
-        match part.format {
-            Format::CloudConfig => {
-                let text = String::from_utf8(part.body).map_err(|error| Error::NotUtf8 {
-                    part: part.name.clone(),
-                    at: error.utf8_error().valid_up_to(),
-                })?;
-                found.push(Settings { part: part.name, text });
-            }
-            Format::Include | Format::IncludeOnce => return Err(Error::Include { part: part.name }),
-            Format::Jinja if mentions(&part.body, "\ncloud-machine:") => {
-                return Err(Error::Unknowable { part: part.name, what: "a template" });
-            }
-            Format::Patch if mentions(&part.body, "/cloud-machine") => {
-                return Err(Error::Unknowable { part: part.name, what: "a patch" });
-            }
-            Format::Other if part.name == "user-data" => {
-                return Err(Error::Unknown { part: part.name, header: header(&part.body) });
-            }
-            _ => {}
-        }
+        found.extend(read(part)?);
     }
     Ok(found)
+}
+
+/// What of a part holds settings.
+pub(super) fn read(part: Part) -> Result<Option<Settings>, Error> {
+    match part.format {
+        Format::CloudConfig => {
+            let text = String::from_utf8(part.body)
+                .map_err(|error| Error::NotUtf8 { part: part.name.clone(), at: error.utf8_error().valid_up_to() })?;
+            return Ok(Some(Settings { part: part.name, text }));
+        }
+        Format::Include | Format::IncludeOnce => return Err(Error::Include { part: part.name }),
+        Format::Jinja if mentions(&part.body, "\ncloud-machine:") => {
+            return Err(Error::Unknowable { part: part.name, what: "a template" });
+        }
+        Format::Patch if mentions(&part.body, "/cloud-machine") => {
+            return Err(Error::Unknowable { part: part.name, what: "a patch" });
+        }
+        Format::Other if part.name == Part::ALONE => {
+            return Err(Error::Unknown { part: part.name, header: header(&part.body) });
+        }
+        _ => {}
+    }
+    Ok(None)
 }
 
 fn mentions(body: &[u8], word: &str) -> bool {

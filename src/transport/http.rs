@@ -3,12 +3,16 @@
 use std::sync::Once;
 use std::time::Duration;
 
+use reqwest::header::CACHE_CONTROL;
+use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Method, RequestBuilder, Url};
 
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(15);
 /// How long it may then stay silent; a download that keeps moving has no limit.
 const SILENCE: Duration = Duration::from_mins(1);
+/// Addresses that an address may lead on to.
+const MAX_REDIRECTS: usize = 5;
 
 /// A client, with the address that relative paths start from.
 #[derive(Clone, Debug)]
@@ -29,6 +33,15 @@ pub enum Error {
 impl Http {
     /// For absolute addresses only.
     pub fn new() -> Result<Self, Error> {
+        Self::with(Policy::default())
+    }
+
+    /// For addresses that users write and texts that we act upon: few redirects, and none that leaves encryption.
+    pub fn careful() -> Result<Self, Error> {
+        Self::with(Policy::custom(redirect))
+    }
+
+    fn with(redirects: Policy) -> Result<Self, Error> {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             // Fails only where the process has chosen one already, which is as good.
@@ -38,6 +51,7 @@ impl Http {
             .user_agent(concat!("machine/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
+            .redirect(redirects)
             .build()
             .map_err(|error| Error::Setup(chain(&error)))?;
         Ok(Self { client, base: None })
@@ -57,8 +71,26 @@ impl Http {
         Ok(self.client.request(method, url))
     }
 
+    /// A request for a small text that is not kept on the way.
+    pub fn text(&self, to: &str) -> Result<RequestBuilder, Error> {
+        Ok(self.get(to)?.header(CACHE_CONTROL, "no-cache"))
+    }
+
     pub fn get(&self, to: &str) -> Result<RequestBuilder, Error> {
         self.request(Method::GET, to)
+    }
+}
+
+/// What began encrypted stays so.
+fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let downgrade =
+        attempt.previous().last().is_some_and(|url| url.scheme() == "https") && attempt.url().scheme() != "https";
+    if attempt.previous().len() > MAX_REDIRECTS {
+        attempt.error(format!("it leads on more than {MAX_REDIRECTS} times"))
+    } else if downgrade {
+        attempt.error("it leads from https to an address without encryption")
+    } else {
+        attempt.follow()
     }
 }
 

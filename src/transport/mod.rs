@@ -4,6 +4,7 @@ pub mod http;
 pub mod local;
 pub mod quote;
 pub mod ssh;
+pub mod text;
 
 use std::time::Duration;
 

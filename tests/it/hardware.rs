@@ -25,7 +25,7 @@ fn every_driver_says_how_it_takes_every_setting_of_a_machine() {
     settings(&schema::machinefile(&[])["properties"]["defaults"], &Path::root(), &mut known);
     let (disk, model) = (Path::parse("resources.disks.*.wipe-on-boot"), Path::parse("resources.nic.*.model"));
     assert!(known.contains(&disk) && known.contains(&model), "the schema is read: {known:?}");
-    let drivers: Vec<_> = known.iter().filter(|path| !APART.contains(&path.keys()[0].as_str())).collect();
+    let drivers: Vec<_> = known.iter().filter(|path| !APART.iter().any(|apart| path.starts_with(apart))).collect();
     for driver in DRIVERS {
         let silent: Vec<_> = drivers.iter().filter(|path| support(driver.capabilities, path, BOOT).is_none()).collect();
         assert!(

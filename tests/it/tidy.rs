@@ -36,6 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "note",
             "origin",
             "dirs",
+            "cloud_init",
             "config",
             "desired",
             "resource",

@@ -73,6 +73,9 @@ pub struct Resources {
     #[schemars(extend("propertyNames" = pattern::name()))]
     pub disks: Option<BTreeMap<String, Disk>>,
 
+    /// Where more settings of the machine are: as the project's `cloud-init-url`.
+    pub cloud_init_url: Option<String>,
+
     /// Network cards by name. Which names there are is the driver's business; `qemu` has `world` and `segment`.
     #[schemars(extend("propertyNames" = pattern::name()))]
     pub nic: Option<BTreeMap<String, Nic>>,
@@ -191,6 +194,7 @@ impl Resources {
         Self {
             ram: self.ram.or_else(|| base.ram.clone()),
             cpus: self.cpus.or(base.cpus),
+            cloud_init_url: self.cloud_init_url.or_else(|| base.cloud_init_url.clone()),
             disks: merged(self.disks, base.disks.as_ref(), |own, base| by_name(own, base, Disk::over)),
             nic: merged(self.nic, base.nic.as_ref(), |own, base| by_name(own, base, Nic::over)),
         }

@@ -34,6 +34,10 @@ pub struct Machinefile {
     #[schemars(regex(pattern = pattern::NAME), extend("patternErrorMessage" = pattern::NAME_MESSAGE))]
     pub id: Option<String>,
 
+    /// Where more settings are: an http, https or file address of a cloud-config with a `cloud-machine` map. What stands there wins over
+    /// the command line. `#sha256=` and a digest behind the address pin it.
+    pub cloud_init_url: Option<String>,
+
     /// Where machines come from, by name. A driver that needs no settings can be used by its own name without an entry here.
     #[serde(default)]
     #[schemars(extend("propertyNames" = pattern::name()))]

@@ -78,7 +78,7 @@ fn is_known(table: &[Capability], path: &Path) -> bool {
         row.setting.split('.').count() >= keys.len() && row.setting.split('.').zip(keys).all(matches)
     };
     !keys.is_empty()
-        && (APART.contains(&keys[0].as_str())
+        && (APART.iter().any(|apart| path.starts_with(apart))
             || table.iter().any(|row| above(&row) || row.covers(path, crate::desired::capability::BOOT)))
 }
 

@@ -1,3 +1,7 @@
 //! User-data: taken apart, read for settings, packed for machines.
 
 mod decode;
+mod drive;
+mod layers;
+mod server;
+mod text;

@@ -64,7 +64,11 @@ impl Sandbox {
         let mut command = Command::new(env!("CARGO_BIN_EXE_machine"));
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.args(arguments).current_dir(self.project()).stdin(Stdio::null()).env_clear().env("PATH", path);
-        command.env("HOME", self.home()).env("USER", "tester").env("XDG_RUNTIME_DIR", self.home().join("run"));
+        command
+            .env("HOME", self.home())
+            .env("USER", "tester")
+            .env("MACHINE_NO_DRIVES", "true")
+            .env("XDG_RUNTIME_DIR", self.home().join("run"));
         for (name, folder) in [("CONFIG", "config"), ("STATE", "state"), ("DATA", "data"), ("CACHE", "cache")] {
             command.env(format!("XDG_{name}_HOME"), self.home().join(folder));
         }
