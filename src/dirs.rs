@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
-/// Absolute paths, each already ending in `machine`.
+/// Absolute paths; all but the first end in `machine`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dirs {
+    /// Settings of the computer: `/etc/machine`, or what `MACHINE_GLOBAL_CONFIG` names.
+    pub global: PathBuf,
     /// Settings of the user.
     pub config: PathBuf,
     /// Journals, records, keys and logs.
@@ -27,7 +29,10 @@ impl Dirs {
         let runtime = base
             .runtime_dir()
             .unwrap_or_else(|| std::env::temp_dir().join(format!("machine-{}", rustix::process::getuid().as_raw())));
+        let global =
+            std::env::var_os("MACHINE_GLOBAL_CONFIG").map_or_else(|| PathBuf::from("/etc/machine"), PathBuf::from);
         Some(Self {
+            global,
             config: base.config_dir().join("machine"),
             state: base.state_dir()?.join("machine"),
             data: base.data_dir().join("machine"),

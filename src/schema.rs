@@ -24,7 +24,37 @@ pub fn machinefile(drivers: &[Driver]) -> Value {
     if !drivers.is_empty() {
         schema["properties"]["providers"]["additionalProperties"] = provider(drivers);
     }
+    schema["properties"]["profiles"]["additionalProperties"] = profile(&schema);
     schema
+}
+
+/// A profile: the same settings. What must be given may be given by the file that the profile lies over.
+fn profile(schema: &Value) -> Value {
+    let mut properties = schema["properties"].clone();
+    properties.as_object_mut().into_iter().for_each(|properties| {
+        properties.remove("include");
+        properties.remove("profiles");
+    });
+    let mut profile = json!({
+        "type": ["object", "null"],
+        "description": "Settings of a Machinefile.",
+        "properties": properties,
+        "additionalProperties": false,
+        "patternProperties": { "^x-": {} },
+    });
+    may_lack(&mut profile);
+    profile
+}
+
+fn may_lack(schema: &mut Value) {
+    match schema {
+        Value::Object(rules) => {
+            rules.retain(|key, rule| !(key == "required" && rule.is_array()));
+            rules.values_mut().for_each(may_lack);
+        }
+        Value::Array(rules) => rules.iter_mut().for_each(may_lack),
+        _ => {}
+    }
 }
 
 /// Nothing but the known keys and the user's own `x-` keys, wherever keys are ours.

@@ -42,6 +42,16 @@ impl Path {
         Self(keys)
     }
 
+    /// Goes one key deeper, in place.
+    pub fn push(&mut self, key: impl fmt::Display) {
+        self.0.push(key.to_string());
+    }
+
+    /// Goes back up, in place.
+    pub fn pop(&mut self) -> Option<String> {
+        self.0.pop()
+    }
+
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let (_, init) = self.0.split_last()?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
+use crate::config;
 use crate::plan::Allowed;
 
 /// Machines, Docker Engines and compose projects from one checked-in Machinefile.
@@ -39,6 +40,18 @@ pub(super) struct Global {
     /// Do not look for CLOUD-INIT drives
     #[arg(long, global = true, env = "MACHINE_NO_DRIVES", value_parser = FalseyValueParser::new())]
     pub(super) no_drives: bool,
+    /// Switch on a profile of the Machinefile; may be repeated, later ones win
+    #[arg(long = "profile", global = true, env = "MACHINE_PROFILE", value_name = "NAME", value_delimiter = ',')]
+    pub(super) profiles: Vec<String>,
+    /// Set one thing over all files, as in machines.web.resources.ram=4; may be repeated
+    #[arg(long, global = true, value_name = "PATH=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Leave out what files and variables say at a path, as in machines.*.ports; may be repeated
+    #[arg(long, global = true, env = "MACHINE_EXCLUDE_PATH", value_name = "PATH", value_delimiter = ',')]
+    pub(super) exclude_path: Vec<String>,
+    /// Leave out a layer: global, user, project, environment, command-line, cloud-init-url or cloud-init-drive
+    #[arg(long, global = true, env = "MACHINE_EXCLUDE_LAYER", value_name = "LAYER", value_delimiter = ',')]
+    pub(super) exclude_layer: Vec<config::Layer>,
     /// Overrides the project's name
     #[arg(short, long, global = true, env = "MACHINE_PROJECT_NAME", value_name = "NAME")]
     pub(super) project_name: Option<String>,

@@ -44,8 +44,14 @@ impl Elsewhere {
 
     /// The texts of the last two layers, in their order.
     pub(super) async fn layers(&self, global: &Global, config: &Config) -> Result<Vec<Text>, Stop> {
-        let mut texts = self.behind_urls(global, config).await?;
-        texts.extend(self.on_drives(global).await.map_err(Stop::Plain)?);
+        let wanted = |layer| !global.exclude_layer.contains(&layer);
+        let mut texts = Vec::new();
+        if wanted(Layer::CloudInitUrl) {
+            texts.extend(self.behind_urls(global, config).await?);
+        }
+        if wanted(Layer::CloudInitDrive) {
+            texts.extend(self.on_drives(global).await.map_err(Stop::Plain)?);
+        }
         Ok(texts)
     }
 

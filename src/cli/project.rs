@@ -11,7 +11,7 @@ use super::elsewhere::{self, Contact, Elsewhere, Stop};
 use super::error::Error;
 use super::terminal::{self, Stream};
 use crate::catalog::{self, Catalog};
-use crate::config::{self, Config};
+use crate::config::{self, Config, FlagKind};
 use crate::desired::{self, Desired, Protocol};
 use crate::dirs::Dirs;
 use crate::id::{Name, Owner};
@@ -37,8 +37,8 @@ pub(super) struct Project {
     pub(super) desired: Desired,
     pub(super) catalog: Catalog,
     pub(super) dirs: Dirs,
-    files: Vec<PathBuf>,
-    given_name: Option<String>,
+    /// The flags that say what the project is, for the command that goes on from here.
+    words: Vec<String>,
     style: Style,
 }
 
@@ -58,7 +58,7 @@ impl Project {
         let dirs = Dirs::from_env().ok_or_else(|| Error::failed("there is no home folder").hint("set HOME"))?;
         let environment = config::environment();
         let elsewhere = Elsewhere::new(&dirs, contact, style)?;
-        let config = read(global, &environment, &elsewhere, style).await?;
+        let config = read(global, &dirs, &environment, &elsewhere, style).await?;
         let surroundings = desired::Surroundings {
             project: global.project_name.as_deref(),
             drivers: &catalog::drivers(),
@@ -71,7 +71,7 @@ impl Project {
             Err(notes) => (None, notes),
         };
         let catalog = accept(&config, catalog, &notes, style)?;
-        Ok(Self { desired, catalog, dirs, files: global.files.clone(), given_name: global.project_name.clone(), style })
+        Ok(Self { desired, catalog, dirs, words: words(global), style })
     }
 
     pub(super) fn owner(&self) -> &Owner {
@@ -149,8 +149,7 @@ impl Project {
     /// The command line that runs `verb` on this project again.
     pub(super) fn command(&self, verb: &str) -> String {
         let mut words = vec!["machine".to_owned()];
-        words.extend(self.files.iter().flat_map(|file| ["-f".to_owned(), file.display().to_string()]));
-        words.extend(self.given_name.iter().flat_map(|name| ["-p".to_owned(), name.clone()]));
+        words.extend(self.words.iter().cloned());
         format!("{} {verb}", quote::line(&words))
     }
 
@@ -189,6 +188,7 @@ impl Project {
 /// Reads twice where settings lie elsewhere: what was read first says where.
 async fn read(
     global: &Global,
+    dirs: &Dirs,
     environment: &config::Environment,
     elsewhere: &Elsewhere,
     style: Style,
@@ -200,7 +200,13 @@ async fn read(
         let mut input = std::io::stdin().lock();
         input.read_to_end(&mut stdin).map_err(|why| Error::failed(format!("cannot read standard input: {why}")))?;
     }
+    let flags = flags(global);
     let mut input = config::Input {
+        global: Some(&dirs.global),
+        user: Some(&dirs.config),
+        profiles: &global.profiles,
+        without: &global.exclude_layer,
+        flags: &flags,
         folder: &folder,
         files: &global.files,
         stdin: &stdin,
@@ -226,6 +232,25 @@ async fn read(
     }
     tell(&diagnostic::draw(&diagnostic::of_warnings(&config), style));
     Ok(config)
+}
+
+/// The flags that say what the project is, as they are typed.
+fn words(global: &Global) -> Vec<String> {
+    let flag = |name: &'static str| move |text: String| [name.to_owned(), text];
+    let files = global.files.iter().map(|file| file.display().to_string()).flat_map(flag("-f"));
+    let layers = global.exclude_layer.iter().map(ToString::to_string).flat_map(flag("--exclude-layer"));
+    let several = [("--profile", &global.profiles), ("--exclude-path", &global.exclude_path), ("--set", &global.set)];
+    let several = several.into_iter().flat_map(|(name, texts)| texts.iter().cloned().flat_map(flag(name)));
+    let name = global.project_name.iter().cloned().flat_map(flag("-p"));
+    files.chain(layers).chain(several).chain(name).collect()
+}
+
+/// The flags that stand for settings.
+fn flags(global: &Global) -> Vec<config::Flag> {
+    let flag = |name, kind: FlagKind| move |text: &String| config::Flag { name, text: text.clone(), kind };
+    let excluded = global.exclude_path.iter().map(flag("--exclude-path", FlagKind::Exclusion));
+    let named = global.project_name.iter().map(flag("--project-name", FlagKind::Value("name")));
+    excluded.chain(named).chain(global.set.iter().map(flag("--set", FlagKind::Assignment))).collect()
 }
 
 /// What a stage gave, unless its findings stop the run.

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::directive::{EXCLUDE, OVERRIDE};
 use super::error::Problem;
 use super::node::{Node, Scalar, Tree};
+use super::selector::Selector;
 use super::validate::EXTENSION;
 use crate::id::Name;
 use crate::origin::Origin;
@@ -50,34 +52,11 @@ impl Settings {
 
     fn lay(&mut self, path: &[String], node: Node) {
         let root = self.root.get_or_insert_with(|| Node::new(Tree::Map(BTreeMap::new()), node.origin.clone()));
-        place(root, path, node);
+        root.lay(path, node);
     }
 
     fn warn(&mut self, problem: Problem) {
         self.warnings.push(problem);
-    }
-}
-
-/// Puts a node at a path, making the maps on the way; what two keys say of one map is laid together.
-fn place(root: &mut Node, path: &[String], node: Node) {
-    match (path, &mut root.tree, node) {
-        ([], Tree::Map(own), Node { tree: Tree::Map(other), .. }) => {
-            for (key, node) in other {
-                match own.get_mut(&key) {
-                    Some(own) => place(own, &[], node),
-                    None => _ = own.insert(key, node),
-                }
-            }
-        }
-        ([], _, node) => *root = node,
-        ([first, rest @ ..], Tree::Map(own), node) => {
-            let empty = || Node::new(Tree::Map(BTreeMap::new()), node.origin.clone());
-            place(own.entry(first.clone()).or_insert_with(empty), rest, node);
-        }
-        ([_, ..], _, node) => {
-            root.tree = Tree::Map(BTreeMap::new());
-            place(root, path, node);
-        }
     }
 }
 
@@ -115,18 +94,32 @@ fn model(found: &mut Settings, node: Node, whose: Whose<'_>, schema: &Value) {
         found.problems.push(problem.hint("write `resources:` below it"));
         return;
     };
-    let has = |part: &Value, key: &str| part["properties"].get(key).is_some();
-    let machine = &schema["properties"]["defaults"];
+    let machine = &schema["properties"]["defaults"]["properties"];
+    let own = |key: &str| machine.get(key).is_some() && schema["properties"].get(key).is_none();
     found.root.get_or_insert_with(|| Node::new(Tree::Map(BTreeMap::new()), node.origin.clone()));
-    for (key, node) in entries {
-        let mut path = match whose {
-            Whose::Machine(_) => whose.path(),
-            Whose::All if has(machine, &key) && !has(schema, &key) => whose.path(),
-            Whose::All => Vec::new(),
-        };
+    for (key, mut node) in entries {
+        let lay_below = |key: &str| matches!(whose, Whose::Machine(_)) || own(key);
+        if [EXCLUDE, OVERRIDE].contains(&key.as_str()) {
+            redirect(&mut node, &whose.path(), lay_below);
+            found.lay(&[key], node);
+            continue;
+        }
+        let mut path = if lay_below(&key) { whose.path() } else { Vec::new() };
         path.push(key);
         found.lay(&path, node);
     }
+}
+
+/// Makes the paths of a directive lead where the keys themselves go.
+fn redirect(node: &mut Node, path: &[String], lay_below: impl Fn(&str) -> bool) {
+    node.walk_mut(&mut |item| {
+        let Tree::Scalar(Scalar::Text(text)) = &mut item.tree else { return };
+        if let Ok(selector) = Selector::parse(text)
+            && lay_below(selector.first())
+        {
+            *text = selector.below(path).to_string();
+        }
+    });
 }
 
 /// `docker:` is about the system's engine; everything else speaks of an operating system that we do not install.

@@ -1,14 +1,13 @@
 //! Finding and reading configuration texts.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{Error, Problem};
-use super::layer::Layer;
 use super::node::{Node, Scalar, Tree};
-use super::provider::Document;
 use super::{Input, toml, yaml};
 use crate::origin::{Origin, Source};
 
@@ -17,6 +16,11 @@ pub const NAMES: [&str; 4] = ["Machinefile", "Machinefile.yaml", "Machinefile.ym
 
 /// The path that means standard input.
 pub const STDIN: &str = "-";
+
+/// The names of a computer's or a user's own settings; two of them are an error.
+const CONFIGS: [&str; 2] = ["config.yaml", "config.toml"];
+/// What is read of `config.d`.
+const EXTENSIONS: [&str; 4] = ["yaml", "yml", "toml", "json"];
 
 /// A file of more bytes is not a Machinefile.
 const MAX_BYTES: u64 = 16 << 20;
@@ -38,31 +42,39 @@ pub(super) fn project_files(input: &Input<'_>) -> Result<Vec<PathBuf>, Error> {
     Err(Error::NotFound { folder: input.folder.to_owned() })
 }
 
-/// Reads and parses one file of the project.
-pub(super) fn document(input: &Input<'_>, path: &Path, index: usize) -> Result<Document, Error> {
-    let (name, base, bytes) = if path == Path::new(STDIN) {
-        ("<stdin>".to_owned(), input.folder.to_owned(), input.stdin.to_owned())
-    } else {
-        let name = shown(input, path);
-        let absolute = input.folder.join(path);
-        let bytes = read(&absolute, &name)?;
-        (name, absolute.parent().unwrap_or(input.folder).to_owned(), bytes)
-    };
-    let source = Arc::new(text(name, bytes).map_err(|problem| Error::Invalid(vec![*problem]))?);
-    let root = parse(&source, path).map_err(Error::Invalid)?;
-    if !matches!(root.tree, Tree::Map(_) | Tree::Scalar(Scalar::Null)) {
-        let problem = Problem::new(root.origin, "a Machinefile is a map of settings");
-        return Err(Error::Invalid(vec![problem.hint("begin with `machines:` and a machine's name below it")]));
+/// The settings of a computer or a user: one `config` file and then what `config.d` holds, by the bytes of their names.
+pub(super) fn folder_files(input: &Input<'_>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found: Vec<_> = CONFIGS.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect();
+    if let [first, second, ..] = found.as_slice() {
+        return Err(Error::Ambiguous { first: shown(input, first), second: shown(input, second) });
     }
-    Ok(Document { layer: Layer::Project, root, base, index })
+    let parts = folder.join("config.d");
+    let entries = match std::fs::read_dir(&parts) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(found),
+        Err(cause) => return Err(Error::Unreadable { name: shown(input, &parts), cause }),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|cause| Error::Unreadable { name: shown(input, &parts), cause })?;
+        let path = entry.path();
+        let known = path.extension().and_then(|extension| extension.to_str()).is_some_and(|e| EXTENSIONS.contains(&e));
+        if known && !entry.file_name().as_bytes().starts_with(b".") && path.is_file() {
+            names.push(path);
+        }
+    }
+    names.sort();
+    found.extend(names);
+    Ok(found)
 }
 
 /// A path as the user would type it.
-fn shown(input: &Input<'_>, path: &Path) -> String {
+pub(super) fn shown(input: &Input<'_>, path: &Path) -> String {
     path.strip_prefix(input.folder).unwrap_or(path).display().to_string()
 }
 
-fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
+/// The whole file, if it is none too large.
+pub(super) fn read(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
     let unreadable = |cause| Error::Unreadable { name: name.to_owned(), cause };
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
@@ -89,7 +101,7 @@ pub(super) fn text(name: String, bytes: Vec<u8>) -> Result<Source, Box<Problem>>
 }
 
 /// By the file's extension. A file without one, as `Machinefile` itself, is YAML unless it is none and is TOML.
-fn parse(source: &Arc<Source>, path: &Path) -> Result<Node, Vec<Problem>> {
+pub(super) fn parse(source: &Arc<Source>, path: &Path) -> Result<Node, Vec<Problem>> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => toml::parse(source),
         Some("yaml" | "yml" | "json") => yaml::parse(source),

@@ -23,6 +23,11 @@ pub enum Error {
     #[error("`{name}` is larger than {limit} bytes")]
     TooLarge { name: String, limit: u64 },
 
+    #[error(
+        "`{name}` is one file too many: {texts} files or {bytes} bytes are read, what is included several times each time"
+    )]
+    TooMuch { name: String, texts: usize, bytes: usize },
+
     /// Everything found wrong with the texts, in the order in which it is written. Not empty.
     #[error("{}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<Problem>),
@@ -35,6 +40,7 @@ impl Error {
         match self {
             Self::NotFound { .. } => Some("write one with `machine init`, or name a file with `-f FILE`"),
             Self::Ambiguous { .. } => Some("keep one of them, or name the one you mean with `-f FILE`"),
+            Self::TooMuch { .. } => Some("include each file once, from one place"),
             Self::TooLarge { .. } => Some("a Machinefile is written by hand: is this the file you meant?"),
             Self::Unreadable { .. } | Self::Invalid(_) => None,
         }

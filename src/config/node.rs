@@ -78,6 +78,29 @@ impl Node {
         path.keys().iter().try_fold(self, |node, key| node.child(key))
     }
 
+    /// Puts a node at a path, making the maps on the way. Maps are laid together, anything else is replaced.
+    pub fn lay(&mut self, path: &[String], node: Self) {
+        let empty = |origin: &Origin| Self::new(Tree::Map(BTreeMap::new()), origin.clone());
+        match (path, &mut self.tree, node) {
+            ([], Tree::Map(own), Self { tree: Tree::Map(other), .. }) => {
+                for (key, node) in other {
+                    match own.get_mut(&key) {
+                        Some(own) => own.lay(&[], node),
+                        None => _ = own.insert(key, node),
+                    }
+                }
+            }
+            ([], _, node) => *self = node,
+            ([first, rest @ ..], Tree::Map(own), node) => {
+                own.entry(first.clone()).or_insert_with(|| empty(&node.origin)).lay(rest, node);
+            }
+            (path, _, node) => {
+                self.tree = Tree::Map(BTreeMap::new());
+                self.lay(path, node);
+            }
+        }
+    }
+
     /// Itself and everything below it, parents first.
     pub fn walk(&self, visit: &mut impl FnMut(&Self)) {
         visit(self);

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::cloud_config::{self, Whose};
-use super::discover;
+use super::directive::Directives;
 use super::error::Problem;
 use super::layer::Layer;
+use super::node::{Node, Tree};
 use super::provider::Document;
-use super::yaml;
+use super::{discover, validate, yaml};
 use crate::id::Name;
 use crate::value::Value;
 
@@ -16,33 +17,53 @@ use crate::value::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     pub layer: Layer,
-    /// What messages call it: the URL, or the device.
+    /// What messages call it: the URL, or the device and the file there.
     pub name: String,
     pub bytes: Vec<u8>,
     /// The machine whose settings these are; `None` for all of them.
     pub machine: Option<Name>,
 }
 
-/// What one text comes to.
-pub(super) struct Read {
-    pub(super) documents: Vec<Document>,
-    pub(super) warnings: Vec<Problem>,
-}
-
-/// Reads a text; its relative paths start from `base`.
-pub(super) fn read(text: &Text, base: &Path, schema: &Value) -> Result<Read, Vec<Problem>> {
-    let mut read = Read { documents: Vec::new(), warnings: Vec::new() };
+/// Reads a text; `None` when nothing of it is ours. Relative paths in it start from `base`.
+pub(super) fn read(
+    text: &Text,
+    base: &Path,
+    schema: &Value,
+    warnings: &mut Vec<Problem>,
+) -> Result<Option<Document>, Vec<Problem>> {
     let source = Arc::new(discover::text(text.name.clone(), text.bytes.clone()).map_err(|problem| vec![*problem])?);
     let (root, problems) = yaml::parse_part(&source)?;
     let whose = text.machine.as_ref().map_or(Whose::All, Whose::Machine);
-    let ours = cloud_config::settings(root, whose, schema);
+    let mut ours = cloud_config::settings(root, whose, schema);
     // What the guest reads may be written for an older YAML: only what we use has to please us.
     let mut wrong: Vec<_> = problems.into_iter().filter(|problem| ours.covers(&problem.origin)).collect();
-    wrong.extend(ours.problems);
-    if !wrong.is_empty() {
-        return Err(wrong);
+    wrong.append(&mut ours.problems);
+    warnings.append(&mut ours.warnings);
+    let Some(mut root) = ours.root else { return if wrong.is_empty() { Ok(None) } else { Err(wrong) } };
+    forbidden(&mut root, &mut wrong);
+    let directives = Directives::take(&mut root, &mut wrong);
+    wrong.extend(validate::tags(&root));
+    let document = Document::new(text.layer, root, base.to_owned());
+    if wrong.is_empty() {
+        Ok(Some(Document { machine: text.machine.clone(), directives, ..document }))
+    } else {
+        Err(wrong)
     }
-    read.warnings = ours.warnings;
-    read.documents.extend(ours.root.map(|root| Document { layer: text.layer, root, base: base.to_owned(), index: 0 }));
-    Ok(read)
+}
+
+/// What only the project's own files say.
+const FORBIDDEN: [(&str, &str); 4] = [
+    ("name", "a project's name is whose everything is: only its own files, variables and flags give it"),
+    ("id", "a project's id is whose everything is: only its own files, variables and flags give it"),
+    ("include", "a text that was got elsewhere names no files here"),
+    ("profiles", "profiles are chosen for files: write the settings themselves"),
+];
+
+fn forbidden(root: &mut Node, problems: &mut Vec<Problem>) {
+    let Tree::Map(entries) = &mut root.tree else { return };
+    for (key, why) in FORBIDDEN {
+        if let Some(node) = entries.remove(key).filter(|node| !node.is_null()) {
+            problems.push(Problem::new(node.origin, format!("`{key}` cannot be set here")).at_key().hint(why));
+        }
+    }
 }

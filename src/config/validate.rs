@@ -27,7 +27,7 @@ pub(super) fn tags(root: &Node) -> Vec<Problem> {
     root.walk(&mut |node| {
         if let Some(tag) = &node.tag {
             let problem = Problem::new(node.origin.clone(), format!("tag `{tag}` is not known here"));
-            problems.push(problem.hint("remove it: a Machinefile needs no tags"));
+            problems.push(problem.hint("remove it: `!reset` and `!override` are the only ones"));
         }
     });
     problems
@@ -37,6 +37,8 @@ pub(super) fn tags(root: &Node) -> Vec<Problem> {
 pub(super) struct Verdict {
     /// All of them, or what is left without the faults.
     pub(super) file: Machinefile,
+    /// The settings that the typed form is made of.
+    pub(super) settings: Json,
     /// In the order in which they are written.
     pub(super) problems: Vec<Problem>,
     /// What was left out for being at fault.
@@ -46,7 +48,7 @@ pub(super) struct Verdict {
 /// The typed form of the settings with all that is wrong with them. The error is settings of which nothing can be kept.
 pub(super) fn validate(config: &Config, schema: &Json) -> Result<Verdict, Vec<Problem>> {
     let mut infinite = Vec::new();
-    let mut settings = Json::Object(object(&config.merged, &mut Vec::new(), &mut infinite));
+    let mut settings = json_of(&config.merged, &mut infinite);
     let mut problems: Vec<_> = infinite
         .iter()
         .map(|path| {
@@ -66,16 +68,17 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Verdict, Vec<Pr
         }
     }
     if problems.is_empty() {
-        let file = Machinefile::deserialize(settings)
+        settings.as_object_mut().into_iter().for_each(|settings| _ = settings.remove("profiles"));
+        let file = Machinefile::deserialize(&settings)
             .map_err(|error| vec![Problem::new(config.nearest_origin(&Path::root()).clone(), error.to_string())])?;
-        return Ok(Verdict { file, problems, faults: Vec::new() });
+        return Ok(Verdict { file, settings, problems, faults: Vec::new() });
     }
     problems.sort_by_cached_key(|problem| {
         let file = config.documents.iter().position(|d| d.root.origin.source == problem.origin.source);
         (file, problem.origin.key.start, Reverse(problem.origin.span.end), problem.message.clone())
     });
     match salvage(settings, &validator) {
-        Some((file, faults)) if infinite.is_empty() => Ok(Verdict { file, problems, faults }),
+        Some((file, faults)) if infinite.is_empty() => Ok(Verdict { file, settings: Json::Null, problems, faults }),
         _ => Err(problems),
     }
 }
@@ -101,6 +104,10 @@ fn other_readings<'a>(config: &Config, errors: impl Iterator<Item = ValidationEr
 }
 
 /// The settings as JSON, without extensions; the paths of numbers that JSON cannot hold are put aside.
+pub(super) fn json_of(settings: &Dict, infinite: &mut Vec<Path>) -> Json {
+    Json::Object(object(settings, &mut Vec::new(), infinite))
+}
+
 fn object(dict: &Dict, at: &mut Vec<String>, infinite: &mut Vec<Path>) -> Map<String, Json> {
     // The engine's own options are passed on as they are.
     let ours = !at.ends_with(&["engine".to_owned(), "options".to_owned()]) && !at.iter().any(|key| key == "options");
@@ -180,7 +187,10 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
             form.into_iter().fold(problem, Problem::hint)
         }
         Kind::Required { property } => {
-            problem(format!("{} lacks `{}`", name(), property.as_str().unwrap_or_default())).at_key()
+            let property = property.as_str().unwrap_or_default();
+            let problem = problem(format!("{} lacks `{property}`", name())).at_key();
+            let dropped = config.dropped(&path.join(property)).cloned();
+            dropped.into_iter().fold(problem, |problem, origin| problem.also(origin, "dropped here"))
         }
         Kind::Minimum { limit } => problem(format!("{} is {}, but must be at least {limit}", name(), said())),
         Kind::Maximum { limit } => problem(format!("{} is {}, but must be at most {limit}", name(), said())),

@@ -26,6 +26,7 @@ fn context() -> Context {
 fn key(root: &Path) -> (Key, std::path::PathBuf) {
     let folder = |name: &str| root.join(name);
     let dirs = Dirs {
+        global: std::path::PathBuf::new(),
         config: folder("config"),
         state: folder("state"),
         data: folder("data"),

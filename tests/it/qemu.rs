@@ -39,6 +39,7 @@ impl World {
         let home = TempDir::new().unwrap();
         let dir = |name: &str| home.path().join(name);
         let dirs = Dirs {
+            global: std::path::PathBuf::new(),
             config: dir("config"),
             state: dir("state"),
             data: dir("data"),

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::value::Value;
+
 pub use compose::{Compose, Members};
 pub use engine::{Engine, EngineSettings};
 pub use hardware::{Disk, Nic};
@@ -33,6 +35,24 @@ pub struct Machinefile {
     /// Tells two projects of one name apart. `machine init` writes one; changing it makes everything a stranger's.
     #[schemars(regex(pattern = pattern::NAME), extend("patternErrorMessage" = pattern::NAME_MESSAGE))]
     pub id: Option<String>,
+
+    /// Files whose settings lie under this one's, in order: later ones win over earlier ones, this file over all of them. Relative to this file.
+    pub include: Option<Vec<String>>,
+
+    /// Settings that earlier layers are not to say: paths such as `machines.web.ports`, in which `*` stands for any key.
+    pub exclude: Option<Vec<String>>,
+
+    /// Settings of this file that replace what earlier layers say there, instead of being merged with it.
+    #[serde(rename = "override")]
+    pub replace: Option<Vec<String>>,
+
+    /// Earlier layers to do without.
+    #[schemars(extend("items" = { "type": "string", "enum": ["global", "user", "project", "environment", "command-line", "cloud-init-url", "cloud-init-drive"] }))]
+    pub exclude_layers: Option<Vec<String>>,
+
+    /// Settings that count only when the profile is switched on (`--profile NAME`), by its name. They lie over this file's others.
+    #[schemars(extend("propertyNames" = pattern::name()))]
+    pub profiles: Option<BTreeMap<String, Value>>,
 
     /// Where more settings are: an http, https or file address of a cloud-config with a `cloud-machine` map. What stands there wins over
     /// the command line. `#sha256=` and a digest behind the address pin it.

@@ -187,14 +187,13 @@ fn machines(scope: &mut Scope<'_>) -> (BTreeMap<Name, Machine>, Members) {
     let mut machines = BTreeMap::<Name, Machine>::new();
     let mut members = Members::new();
     let mut addresses = Vec::new();
-    for (base, written) in config.file.machines.iter().flatten() {
+    for (base, written) in config.file.machines.iter().flatten().filter(|(name, _)| config.counted(name).is_none()) {
         let at = Path::root().join("machines").join(base);
         let Some(base) = scope.name(base, &at) else { continue };
         let written = written.clone().unwrap_or_default().over(&defaults);
         let (count, explicit) = (written.count, written.address.clone());
-        let declared = written.clone();
-        let model = machine::machine(scope, &base, &at, written);
-        capable(scope, &at, &declared);
+        let model = machine::machine(scope, &base, &at, written.clone());
+        capable(scope, &at, &written);
         let Some(model) = model else { continue };
         counted(scope, &base, &model, explicit.is_some(), count);
         let names = full_names(scope, &base, count, &at);
@@ -207,7 +206,8 @@ fn machines(scope: &mut Scope<'_>) -> (BTreeMap<Name, Machine>, Members) {
             if explicit.is_none() {
                 addresses.push(name.clone());
             }
-            machines.insert(name.clone(), Machine { name: name.clone(), ..model.clone() });
+            let Some(model) = member(scope, name, &model, &written) else { continue };
+            machines.insert(name.clone(), Machine { name: name.clone(), ..model });
             members.entry(name.clone()).or_insert_with(|| vec![name.clone()]);
         }
         members.insert(base, names);
@@ -223,6 +223,20 @@ fn capable(scope: &mut Scope<'_>, at: &Path, written: &file::Machine) {
     let known = scope.providers.iter().find(|(name, _)| name.as_str() == provider);
     if let Some(driver) = known.map(|(_, provider)| provider.driver.clone()) {
         capabilities::check(scope, at, written, &driver);
+    }
+}
+
+/// A machine among several: what its own drive says counts for it alone.
+fn member(scope: &mut Scope<'_>, name: &Name, model: &Machine, written: &file::Machine) -> Option<Machine> {
+    let config = scope.config;
+    let own = config.counted(name.as_str()).and(config.file.machines.as_ref()?.get(name.as_str()));
+    match own.cloned().flatten() {
+        None => Some(model.clone()),
+        Some(own) => {
+            let (at, own) = (Path::root().join("machines").join(name), own.over(written));
+            capable(scope, &at, &own);
+            machine::machine(scope, name, &at, own)
+        }
     }
 }
 

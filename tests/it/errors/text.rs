@@ -92,7 +92,7 @@ fn a_tag_that_means_nothing_here() {
       ·   ──┬─
       ·     ╰── here
       ╰────
-     help: remove it: a Machinefile needs no tags
+     help: remove it: `!reset` and `!override` are the only ones
     ");
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use libmachine::config::{self, Config, Environment, Input, Layer, Text};
+use libmachine::config::{self, Config, Environment, Flag, FlagKind, Input, Layer, Text};
 use libmachine::desired::{self, Capability, Desired, Driver, Support, Surroundings};
 use libmachine::id::Name;
 use libmachine::note::Note;
@@ -43,6 +43,9 @@ pub(crate) struct Project {
     environment: Environment,
     schema: Value,
     texts: Vec<Text>,
+    profiles: Vec<String>,
+    without: Vec<Layer>,
+    flags: Vec<Flag>,
 }
 
 impl Project {
@@ -58,6 +61,9 @@ impl Project {
             environment: Environment::new(),
             schema,
             texts: Vec::new(),
+            profiles: Vec::new(),
+            without: Vec::new(),
+            flags: Vec::new(),
         }
     }
 
@@ -87,6 +93,38 @@ impl Project {
         self
     }
 
+    /// A file of the computer's own settings.
+    pub(crate) fn global(self, name: &str, text: &str) -> Self {
+        self.file(&format!("../etc/{name}"), text)
+    }
+
+    /// A file of the user's own settings.
+    pub(crate) fn user(self, name: &str, text: &str) -> Self {
+        self.file(&format!("../config/{name}"), text)
+    }
+
+    pub(crate) fn profile(mut self, name: &str) -> Self {
+        self.profiles.push(name.to_owned());
+        self
+    }
+
+    pub(crate) fn without(mut self, layer: Layer) -> Self {
+        self.without.push(layer);
+        self
+    }
+
+    /// `--set`.
+    pub(crate) fn set(mut self, text: &str) -> Self {
+        self.flags.push(Flag { name: "--set", text: text.to_owned(), kind: FlagKind::Assignment });
+        self
+    }
+
+    /// `--exclude-path`.
+    pub(crate) fn exclude(mut self, path: &str) -> Self {
+        self.flags.push(Flag { name: "--exclude-path", text: path.to_owned(), kind: FlagKind::Exclusion });
+        self
+    }
+
     /// A cloud-config that an URL gave or a drive held.
     pub(crate) fn text(mut self, layer: Layer, name: &str, text: &str, machine: Option<&str>) -> Self {
         let machine = machine.map(|name| Name::new(name).expect("a name"));
@@ -104,8 +142,22 @@ impl Project {
     }
 
     pub(crate) fn load_in(&self, folder: &Path) -> Result<Config, config::Error> {
-        let Self { files, stdin, environment, schema, texts, .. } = self;
-        config::load(&Input { folder, files, stdin, environment, schema, texts })
+        let Self { files, stdin, environment, schema, texts, profiles, without, flags, .. } = self;
+        let (global, user) = (self.folder.path().join("etc"), self.folder.path().join("config"));
+        let (global, user) = (Some(global.as_path()), Some(user.as_path()));
+        config::load(&Input {
+            folder,
+            files,
+            stdin,
+            environment,
+            schema,
+            global,
+            user,
+            profiles,
+            without,
+            flags,
+            texts,
+        })
     }
 
     pub(crate) fn load(&self) -> Result<Config, config::Error> {

@@ -69,6 +69,7 @@ impl Sandbox {
             .env("USER", "tester")
             .env("MACHINE_NO_DRIVES", "true")
             .env("XDG_RUNTIME_DIR", self.home().join("run"));
+        command.env("MACHINE_GLOBAL_CONFIG", self.home().join("etc"));
         for (name, folder) in [("CONFIG", "config"), ("STATE", "state"), ("DATA", "data"), ("CACHE", "cache")] {
             command.env(format!("XDG_{name}_HOME"), self.home().join(folder));
         }

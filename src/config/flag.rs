@@ -1,0 +1,126 @@
+//! The command line as a layer.
+
+use std::collections::BTreeMap;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use super::directive::Directives;
+use super::error::Problem;
+use super::layer::Layer;
+use super::node::{Node, Tree};
+use super::provider::Document;
+use super::selector::Selector;
+use super::shape::Shape;
+use super::typed;
+use crate::note;
+use crate::origin::{Origin, Source};
+use crate::value::{Path, Value};
+
+/// A flag that stands for settings, and what was typed behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// As it is typed: `--set`.
+    pub name: &'static str,
+    pub text: String,
+    pub kind: FlagKind,
+}
+
+/// What a flag's text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagKind {
+    /// `path=value`.
+    Assignment,
+    /// The value of one setting, by its path.
+    Value(&'static str),
+    /// The path of settings that earlier layers are not to say.
+    Exclusion,
+}
+
+/// All flags are one text: of two that set one thing the later counts. `None` when there are none.
+pub(super) fn document(
+    flags: &[Flag],
+    schema: &Value,
+    base: &FilePath,
+    problems: &mut Vec<Problem>,
+) -> Option<Document> {
+    let (_, origin) = source(flags.first()?);
+    let mut root = Node::new(Tree::Map(BTreeMap::new()), origin);
+    let mut excluded = Vec::new();
+    for flag in flags {
+        match flag.kind {
+            FlagKind::Exclusion => excluded.extend(exclusion(flag, problems)),
+            FlagKind::Assignment | FlagKind::Value(_) => match setting(flag, schema) {
+                Ok((path, node)) => root.lay(path.keys(), node),
+                Err(found) => problems.extend(found),
+            },
+        }
+    }
+    let mut directives = Directives::take(&mut root, problems);
+    directives.also_exclude(excluded);
+    Some(Document { directives, ..Document::new(Layer::CommandLine, root, base.to_owned()) })
+}
+
+fn source(flag: &Flag) -> (Arc<Source>, Origin) {
+    let source = Arc::new(Source { name: flag.name.to_owned(), text: flag.text.clone() });
+    let whole = 0..flag.text.len();
+    (Arc::clone(&source), Origin { source, span: whole.clone(), key: whole })
+}
+
+fn exclusion(flag: &Flag, problems: &mut Vec<Problem>) -> Option<(Selector, Origin)> {
+    let (_, origin) = source(flag);
+    match Selector::parse(&flag.text) {
+        Ok(selector) => Some((selector, origin)),
+        Err(why) => {
+            let problem = Problem::new(origin, format!("this is no path of a setting: {why}"));
+            problems.push(problem.hint("write keys with dots between them: `machines.web.ports`"));
+            None
+        }
+    }
+}
+
+fn setting(flag: &Flag, schema: &Value) -> Result<(Path, Node), Vec<Problem>> {
+    let (source, origin) = source(flag);
+    let (selector, start) = match flag.kind {
+        FlagKind::Value(path) => (Selector::exactly(&Path::parse(path)), 0),
+        _ => match Selector::scan(&flag.text, Some('=')) {
+            Ok((selector, end)) if end < flag.text.len() => (selector, end + 1),
+            Ok(_) => {
+                let problem = Problem::new(origin, "there is no `=` and no value behind it");
+                return Err(vec![problem.hint("write `--set machines.web.resources.ram=4`")]);
+            }
+            Err(why) => {
+                return Err(vec![Problem::new(origin, format!("this begins with no path of a setting: {why}"))]);
+            }
+        },
+    };
+    let key = 0..start.saturating_sub(1);
+    let path = selector.path().map_err(|why| vec![Problem::new(origin.clone(), why.to_string())])?;
+    known(schema, &path).map_err(|hint| {
+        let problem = Problem::new(Origin { span: key.clone(), ..origin.clone() }, "no such setting");
+        vec![hint.into_iter().fold(problem, Problem::hint)]
+    })?;
+    let mut node = typed::value(&source, start..flag.text.len(), &Shape::at(schema, &path))?;
+    if !key.is_empty() {
+        node.origin.key = key;
+    }
+    Ok((path, node))
+}
+
+/// Whether a path can be written at all; the error says what may have been meant.
+fn known(schema: &Value, path: &Path) -> Result<(), Option<String>> {
+    let mut shape = Shape::root(schema);
+    let mut at = Path::root();
+    for key in path.keys() {
+        let below = shape.child(key);
+        if below.is_unknown() {
+            let keys = shape.keys();
+            let near = note::nearest(key, keys.iter().copied());
+            let near = near.map(|near| format!("did you mean `{}`?", super::selector::written(&at.join(near))));
+            let list = || (!keys.is_empty()).then(|| note::suggestion(key, keys.iter().copied()));
+            return Err(near.or_else(list));
+        }
+        shape = below;
+        at.push(key);
+    }
+    Ok(())
+}

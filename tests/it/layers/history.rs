@@ -1,0 +1,59 @@
+//! Where values came from.
+
+use libmachine::config::Layer;
+use libmachine::schema;
+use libmachine::value::{Path, Value, json};
+
+use crate::support::project::Project;
+
+fn layered() -> Project {
+    Project::new("machines:\n  web:\n    resources: { ram: 2 }\n    ports: ['1:1']\n")
+        .global("config.yaml", "defaults: { ssh: { authorized-keys: [ssh-ed25519 AAAA] } }\nmachines: { web: { resources: { ram: 1, cpus: 1 } } }\n")
+        .user("config.yaml", "defaults: { ssh: { authorized-keys: [ssh-ed25519 BBBB] } }\n")
+        .set("machines.web.resources.ram=3")
+}
+
+#[test]
+fn each_leaf_names_its_layer_and_what_it_took_the_place_of() {
+    let config = layered().config();
+    let leaves: Vec<_> = config
+        .leaves(&schema::machinefile(&[]), false)
+        .into_iter()
+        .map(|leaf| {
+            let (line, column) = leaf.origin.line_column();
+            let shadowed: Vec<_> = leaf.shadowed.iter().map(|said| format!("{} {}", said.layer, said.value)).collect();
+            format!("{} {} {} {line}:{column} {shadowed:?}", leaf.path, leaf.value, leaf.layer)
+        })
+        .collect();
+    insta::assert_snapshot!(leaves.join("\n"), @r#"
+    defaults.ssh.authorized-keys.0 "ssh-ed25519 AAAA" global 1:38 []
+    defaults.ssh.authorized-keys.1 "ssh-ed25519 BBBB" user 1:38 []
+    machines.web.ports ["1:1"] project 4:12 []
+    machines.web.resources.cpus 1 global 2:47 []
+    machines.web.resources.ram 3 command-line 1:28 ["project 2", "global 1"]
+    "#);
+}
+
+#[test]
+fn what_was_excluded_stays_in_the_chain() {
+    let project = layered().exclude("machines.web.resources.cpus");
+    let config = project.config();
+    let chain = config.chain(&Path::parse("machines.web.resources.cpus"), &schema::machinefile(&[]), false);
+    assert_eq!(chain.len(), 1);
+    assert_eq!(chain[0].dropped.as_ref().map(|by| by.source.name.as_str()), Some("--exclude-path"));
+}
+
+#[test]
+fn a_layer_is_known_by_what_it_makes_different() {
+    let config = layered().exclude("machines.web.ports").config();
+    let differences: Vec<(String, Option<Value>, Option<Value>)> = config
+        .difference(Layer::CommandLine, &schema::machinefile(&[]), false)
+        .into_iter()
+        .map(|difference| (difference.path.to_string(), difference.before, difference.after))
+        .collect();
+    let expected = vec![
+        ("machines.web.ports".to_owned(), Some(json!(["1:1"])), None),
+        ("machines.web.resources.ram".to_owned(), Some(json!(2)), Some(json!(3))),
+    ];
+    assert_eq!(differences, expected);
+}
