@@ -26,6 +26,7 @@
 //! - [`provider`]: where machines come from. [`host`]: what we keep on a machine that can be reached.
 //! - [`catalog`]: desired → resources, the list of expansions.
 //! - [`graph`]: how resources hang together. [`observe`]: what is there. [`plan`]: what to do. [`apply`]: doing it.
+//! - [`saved`]: a plan in a file, bound to what it was made from.
 //! - [`report`]: telling people and programs. [`schema`]: the Machinefile for editors. [`cli`]: the commands.
 //!
 //! # Invariants
@@ -75,5 +76,7 @@ pub mod report;
 pub mod schema;
 
 pub mod reconcile;
+
+pub mod saved;
 
 pub mod cli;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::apply::{Events, Outcome, Tools, apply};
 use crate::catalog::Catalog;
 use crate::graph;
@@ -37,6 +39,27 @@ pub struct Proposal {
     pub plan: Arc<Plan>,
     recorded: Arc<Recorded>,
     context: Context,
+}
+
+impl Proposal {
+    /// What was remembered when it was made.
+    #[must_use]
+    pub fn recorded(&self) -> &Recorded {
+        &self.recorded
+    }
+
+    /// The same look with another plan made from it.
+    #[must_use]
+    pub fn keeping(self, plan: Plan) -> Self {
+        Self { plan: Arc::new(plan), ..self }
+    }
+
+    /// Listens to this token from now on.
+    #[must_use]
+    pub fn stopped_by(self, cancel: &CancellationToken) -> Self {
+        let context = Context { cancel: cancel.clone(), ..self.context };
+        Self { context, ..self }
+    }
 }
 
 /// How a convergence ended.

@@ -165,14 +165,19 @@ pub(super) struct Plan {
     /// Show the values of new things too
     #[arg(long, env = "MACHINE_LONG", value_parser = FalseyValueParser::new())]
     pub(super) long: bool,
+    /// Write the plan to a file too, for `machine apply FILE`
+    #[arg(long, value_name = "FILE", env = "MACHINE_OUT")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) allow: Allow,
     /// Exit with 2 when there is something to do
     #[arg(long, env = "MACHINE_DETAILED_EXITCODE", value_parser = FalseyValueParser::new())]
     pub(super) detailed_exitcode: bool,
 }
 
-/// What may be lost.
+/// What may be lost, by name; a saved plan keeps it.
 #[derive(Debug, Arguments)]
-pub(super) struct Losses {
+pub(super) struct Allow {
     /// Let this machine or resource be replaced; may be repeated
     ///
     /// A counted machine's name means all its members.
@@ -181,12 +186,9 @@ pub(super) struct Losses {
     /// Let this machine or resource be deleted; may be repeated
     #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
     pub(super) allow_destroy: Vec<String>,
-    /// When more machines than this would go at once, the flags above have to name them: no typed answer will do
-    #[arg(long, value_name = "N", env = "MACHINE_MAX_LOST", default_value_t = crate::plan::MOST)]
-    pub(super) max_lost: usize,
 }
 
-impl Losses {
+impl Allow {
     pub(super) fn allowed(&self) -> Allowed {
         Allowed { replace: self.allow_replace.clone(), destroy: self.allow_destroy.clone() }
     }
@@ -194,6 +196,8 @@ impl Losses {
 
 #[derive(Debug, Arguments)]
 pub(super) struct Up {
+    /// A plan that `machine plan --out` wrote: it is carried out as it stands, or refused when it no longer holds
+    pub(super) plan: Option<PathBuf>,
     /// Do not ask, except for what loses data
     #[arg(short, long, env = "MACHINE_YES", value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,
@@ -201,7 +205,10 @@ pub(super) struct Up {
     #[arg(long, env = "MACHINE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub(super) dry_run: bool,
     #[command(flatten)]
-    pub(super) loss: Losses,
+    pub(super) allow: Allow,
+    /// When more machines than this would go at once, the flags above have to name them: no typed answer will do
+    #[arg(long, value_name = "N", env = "MACHINE_MAX_LOST", default_value_t = crate::plan::MOST)]
+    pub(super) max_lost: usize,
     /// Exit with 2 when `--dry-run` finds something to do
     #[arg(long, env = "MACHINE_DETAILED_EXITCODE", value_parser = FalseyValueParser::new())]
     pub(super) detailed_exitcode: bool,

@@ -14,6 +14,8 @@ mod plan;
 mod power;
 mod project;
 mod prompt;
+mod run;
+mod saved;
 mod schema;
 mod ssh;
 mod status;

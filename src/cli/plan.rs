@@ -4,6 +4,7 @@ use super::args::{Form, Global, Plan};
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::Project;
+use super::saved;
 use super::terminal::{self, Stream};
 use crate::reconcile::Goal;
 use crate::report::{self, Detail};
@@ -19,6 +20,9 @@ pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
         Form::Json => report::plan_json(&proposal.plan, name),
         Form::Markdown => report::plan_markdown(&proposal.plan, name),
     });
+    if let Some(path) = &verb.out {
+        saved::write(&project, &proposal, verb.allow.allowed(), path)?;
+    }
     let pending = verb.detailed_exitcode && !proposal.plan.is_empty();
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }

@@ -1,5 +1,6 @@
 //! A project as every command needs it: loaded, resolved, expanded, with its findings told.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use crate::provider::DRIVERS;
 use crate::reconcile::{Goal, Proposal, propose};
 use crate::report::{Style, diagnostic};
 use crate::resource::{Context, Failure, Outputs, Progress};
+use crate::saved::Basis;
 use crate::store::{Holder, Lock, Sqlite, Store};
 use crate::transport::quote;
 
@@ -37,6 +39,7 @@ pub(super) struct Project {
     pub(super) desired: Desired,
     pub(super) catalog: Catalog,
     pub(super) dirs: Dirs,
+    texts: BTreeMap<String, String>,
     /// The flags that say what the project is, for the command that goes on from here.
     words: Vec<String>,
     style: Style,
@@ -71,7 +74,13 @@ impl Project {
             Err(notes) => (None, notes),
         };
         let catalog = accept(&config, catalog, &notes, style)?;
-        Ok(Self { desired, catalog, dirs, words: words(global), style })
+        let texts = config.contents().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        Ok(Self { desired, catalog, dirs, texts, words: words(global), style })
+    }
+
+    /// What a saved plan is bound to before anything is looked at.
+    pub(super) fn basis(&self) -> Basis<'_> {
+        Basis { owner: self.owner(), catalog: &self.catalog, texts: self.texts.clone() }
     }
 
     pub(super) fn owner(&self) -> &Owner {

@@ -1,28 +1,28 @@
 //! `machine up`, and the way from a plan to a done one that it shares with `destroy`.
 
-use std::sync::Arc;
-
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Global, Up};
 use super::consent::Consent;
 use super::error::Error;
 use super::exit_code::Exit;
-use super::interrupt;
 use super::project::{Project, say, tell};
+use super::run::Run;
+use super::saved;
 use super::terminal::{self, Stream};
-use crate::apply::Events;
 use crate::reconcile::{Converged, Goal, Proposal, converge};
-use crate::report::{self, Detail, Face, Reporter, Style};
-use crate::store::Store;
+use crate::report::{self, Detail, Face, Style};
 
 pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
+    if let Some(path) = &verb.plan {
+        return saved::run(global, verb, path).await;
+    }
     let project = Project::load(global).await?;
     if verb.dry_run {
         return dry_run(global, &project, Goal::Up, verb.detailed_exitcode).await;
     }
     let _lock = project.lock()?;
-    let consent = Consent { yes: verb.yes, allowed: verb.loss.allowed(), most: verb.loss.max_lost };
+    let consent = Consent { yes: verb.yes, allowed: verb.allow.allowed(), most: verb.max_lost };
     let mut refusal = None;
     let exit = carry_out(global, &project, Goal::Up, |proposal, round, cancel| {
         match consent.of(&project, proposal, round, cancel) {
@@ -56,31 +56,23 @@ pub(super) async fn carry_out(
     goal: Goal,
     mut consent: impl FnMut(&Proposal, usize, &CancellationToken) -> bool,
 ) -> Result<Exit, Error> {
-    let (style, face) = (terminal::style(global, Stream::Error), terminal::face(global));
-    let store: Arc<dyn Store> = Arc::new(project.open_store()?);
-    let reporter = Reporter::new(face, style);
-    let events = Events::new(move |event| reporter.show(&event));
-    let cancel = interrupt::token();
-    let cx = project.context(cancel.clone());
+    let run = Run::new(global, project)?;
+    let cx = project.context(run.cancel.clone());
     let show = |proposal: &Proposal, round: usize| {
-        match face {
-            Face::Tty | Face::Plain => {
-                project.warn_blind(&proposal.sight.blind);
-                tell(&report::plan(&proposal.plan, Detail::Changes, style));
-            }
-            Face::Json => tell(&report::plan_event(&proposal.plan)),
-            Face::Quiet => {}
+        if matches!(run.face, Face::Tty | Face::Plain) {
+            project.warn_blind(&proposal.sight.blind);
         }
-        consent(proposal, round, &cancel)
+        run.show(&proposal.plan);
+        consent(proposal, round, &run.cancel)
     };
     let parallel = usize::from(global.parallel);
-    let converged = converge(&project.catalog, goal, &store, &cx, &events, parallel, show).await?;
-    let exit = conclude(project, goal, converged, face, style);
-    Ok(if cancel.is_cancelled() && exit != Exit::Done { Exit::Interrupted } else { exit })
+    let converged = converge(&project.catalog, goal, &run.store, &cx, &run.events, parallel, show).await?;
+    let exit = conclude(project, goal, converged, run.face, run.style);
+    Ok(if run.cancel.is_cancelled() && exit != Exit::Done { Exit::Interrupted } else { exit })
 }
 
 /// Says how it ended. Programs read it from the events and the exit code.
-fn conclude(project: &Project, goal: Goal, converged: Converged, face: Face, style: Style) -> Exit {
+pub(super) fn conclude(project: &Project, goal: Goal, converged: Converged, face: Face, style: Style) -> Exit {
     let again = project.command(if goal == Goal::Up { "up" } else { "destroy" });
     let (text, exit) = match converged {
         Converged::Fully { changed } => {

@@ -41,6 +41,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every text that was read, with its name, in the order of loading.
+    pub fn contents(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.documents.iter().map(|document| {
+            let source = &document.root.origin.source;
+            (&*source.name, &*source.text)
+        })
+    }
+
     /// Lays the documents one over the other.
     pub(super) fn merge(documents: Vec<Document>, folder: PathBuf, members: Members) -> Self {
         let figment = documents.iter().fold(Figment::new(), |figment, document| figment.merge(document));

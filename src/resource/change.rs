@@ -21,6 +21,17 @@ pub fn diff(desired: &Attributes, observed: &Attributes) -> Vec<Change> {
     changes
 }
 
+/// What has become of something: every attribute that is no longer what it was, new ones and lost ones included.
+#[must_use]
+pub fn moved(was: &Attributes, is: &Attributes) -> Vec<Change> {
+    let names: std::collections::BTreeSet<_> = was.keys().chain(is.keys()).collect();
+    let mut changes = Vec::new();
+    for name in names {
+        compare(Path::root().join(name), was.get(name), is.get(name), &mut changes);
+    }
+    changes
+}
+
 fn compare(path: Path, before: Option<&Value>, after: Option<&Value>, changes: &mut Vec<Change>) {
     let (before, after) = (before.filter(|v| !v.is_null()), after.filter(|v| !v.is_null()));
     match (before, after) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use change::{Change, diff};
+pub use change::{Change, diff, moved};
 pub use context::{Context, Outputs, Progress};
 pub use failure::{Failure, Retry};
 pub use impact::{Disruption, Impact};

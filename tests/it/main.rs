@@ -32,6 +32,8 @@ mod documents;
 mod live;
 mod order;
 mod plan_runs;
+mod program;
+mod saved;
 mod troubles;
 
 mod tidy;

@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("schema", &["config", "provider", "value"]),
     ("report", &["id", "value", "note", "origin", "config", "resource", "store", "graph", "observe", "plan", "apply"]),
     ("reconcile", &["id", "value", "note", "resource", "store", "graph", "catalog", "observe", "plan", "apply"]),
+    ("saved", &["id", "value", "resource", "store", "graph", "catalog", "observe", "plan", "reconcile"]),
     (
         "cli",
         &[
@@ -53,6 +54,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "schema",
             "report",
             "reconcile",
+            "saved",
         ],
     ),
 ];

@@ -1,5 +1,7 @@
 //! The simulated world from outside: what is in it, and hands to change it with.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use super::sandbox::Sandbox;
@@ -42,10 +44,30 @@ impl World {
         rows.map(|row| row.expect("a text")).collect()
     }
 
+    /// Everything there with its attributes as text, sorted.
+    pub fn contents(&self) -> BTreeMap<String, String> {
+        let database = self.database();
+        let mut statement = database.prepare("SELECT id, attributes FROM objects").expect("the table");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.map(|row| row.expect("two texts")).collect()
+    }
+
+    /// Puts one object back to what it was.
+    pub fn restore(&self, id: &str, contents: &BTreeMap<String, String>) {
+        let text = "UPDATE objects SET attributes = ?2 WHERE id = ?1";
+        self.database().execute(text, [id, &contents[id]]).expect("the table");
+    }
+
     /// Changes one attribute behind our back.
     pub fn drift(&self, id: &str, attribute: &str, value: &str) {
-        let text = "UPDATE objects SET attributes = json_set(attributes, '$.' || ?2, ?3) WHERE id = ?1";
+        let text = "UPDATE objects SET attributes = json_set(attributes, '$.\"' || ?2 || '\"', ?3) WHERE id = ?1";
         let changed = self.database().execute(text, [id, attribute, value]).expect("the table");
+        assert_eq!(changed, 1, "{id} is there");
+    }
+
+    pub fn drift_number(&self, id: &str, attribute: &str, value: u32) {
+        let text = "UPDATE objects SET attributes = json_set(attributes, '$.' || ?2, ?3) WHERE id = ?1";
+        let changed = self.database().execute(text, (id, attribute, value)).expect("the table");
         assert_eq!(changed, 1, "{id} is there");
     }
 

@@ -1,0 +1,220 @@
+//! A plan in a file: the steps, and what they were decided upon. It is carried out as it stands or refused.
+//!
+//! Bound to it are the project, this program's version, what the Machinefile meant, and what was seen and recorded of every
+//! resource that a step touches, needs or takes along. Anything else may change meanwhile.
+
+mod binding;
+mod file;
+
+use std::collections::BTreeMap;
+
+pub use file::Unusable;
+
+use crate::catalog::Catalog;
+use crate::id::{Owner, ResourceId};
+use crate::plan::{Allowed, Plan, Step};
+use crate::reconcile::Proposal;
+use crate::resource::{Change, Observation};
+use crate::value::{Value, json};
+use binding::{relations, written};
+
+/// What is known before anything is looked at.
+#[derive(Debug)]
+pub struct Basis<'a> {
+    pub owner: &'a Owner,
+    pub catalog: &'a Catalog,
+    /// The texts that the settings came from, by name.
+    pub texts: BTreeMap<String, String>,
+}
+
+/// A plan with what it is bound to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    owner: String,
+    version: String,
+    /// Digests of the texts, by name.
+    texts: BTreeMap<String, String>,
+    /// Digests of what each resource was to be.
+    settings: BTreeMap<ResourceId, String>,
+    relies: BTreeMap<ResourceId, Relied>,
+    steps: Vec<Value>,
+    /// The losses that were named when the plan was made.
+    pub allowed: Allowed,
+}
+
+/// What was known of a resource.
+#[derive(Clone, Debug, PartialEq)]
+struct Relied {
+    seen: Observation,
+    /// Digest of its record and of an operation that was begun, if there is either.
+    written: Option<String>,
+}
+
+/// Why a saved plan is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("it is a plan for project `{theirs}`, and this is `{ours}`")]
+    Project { theirs: String, ours: String },
+    #[error("it was made by `machine` {theirs}, and this is {ours}")]
+    Version { theirs: String, ours: String },
+    #[error("{} no longer asks for what was planned: {}", texts.join(" and "), names(resources))]
+    Settings { texts: Vec<String>, resources: Vec<ResourceId> },
+    #[error("what it relies on has moved:\n{}", lines(.0))]
+    Stale(Vec<Moved>),
+    #[error("another plan would be made now for {}", names(.0))]
+    Otherwise(Vec<ResourceId>),
+}
+
+/// A resource that is no longer as it was when the plan was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved {
+    pub resource: ResourceId,
+    /// `power: running → stopped`.
+    pub how: Vec<String>,
+}
+
+fn names(resources: &[ResourceId]) -> String {
+    const SOME: usize = 5;
+    let mut names: Vec<_> = resources.iter().take(SOME).map(ToString::to_string).collect();
+    if resources.len() > SOME {
+        names.push(format!("and {} more", resources.len() - SOME));
+    }
+    names.join(", ")
+}
+
+fn lines(moved: &[Moved]) -> String {
+    let line = |moved: &Moved| format!("  {}  {}", moved.resource, moved.how.join(", "));
+    moved.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+impl Saved {
+    #[must_use]
+    pub fn new(basis: &Basis<'_>, proposal: &Proposal, allowed: Allowed) -> Self {
+        let (sight, recorded) = (&proposal.sight, proposal.recorded());
+        let known = |id: &ResourceId| Relied { seen: sight.observed.get(id).clone(), written: written(recorded, id) };
+        let relies = relations(&sight.graph, &proposal.plan).into_iter().map(|id| (id.clone(), known(&id))).collect();
+        Self {
+            owner: basis.owner.slug(),
+            version: VERSION.to_owned(),
+            texts: binding::texts(basis),
+            settings: binding::settings(basis.catalog),
+            relies,
+            steps: proposal.plan.steps.iter().map(program).collect(),
+            allowed,
+        }
+    }
+
+    /// How many steps it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether there is nothing to do in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// What must be looked at before it is carried out.
+    pub fn relies(&self) -> impl Iterator<Item = &ResourceId> {
+        self.relies.keys()
+    }
+
+    /// Whether it is for this project, and the project is still meant to be what it was.
+    pub fn check_settings(&self, basis: &Basis<'_>) -> Result<(), Refusal> {
+        let ours = basis.owner.slug();
+        if self.owner != ours {
+            return Err(Refusal::Project { theirs: self.owner.clone(), ours });
+        }
+        if self.version != VERSION {
+            return Err(Refusal::Version { theirs: self.version.clone(), ours: VERSION.to_owned() });
+        }
+        let resources = differing(&self.settings, &binding::settings(basis.catalog));
+        if resources.is_empty() {
+            return Ok(());
+        }
+        let mut texts = differing(&self.texts, &binding::texts(basis));
+        if texts.is_empty() {
+            texts.push("a file, variable or flag that the Machinefile names".to_owned());
+        }
+        Err(Refusal::Settings { texts, resources })
+    }
+
+    /// The steps of this plan and no others, from a fresh look; refused when that look shows anything else than the plan was
+    /// made upon.
+    pub fn check_world(&self, fresh: &Proposal) -> Result<Plan, Refusal> {
+        let mut moved: Vec<_> = self.relies.iter().filter_map(|(id, was)| was.moved(id, fresh)).collect();
+        if !moved.is_empty() {
+            moved.sort_by(|a, b| a.resource.cmp(&b.resource));
+            return Err(Refusal::Stale(moved));
+        }
+        let program_of = |step: &Value| step["resource"].as_str().map(str::to_owned);
+        let wanted: BTreeMap<_, _> = self.steps.iter().filter_map(|step| Some((program_of(step)?, step))).collect();
+        let mut plan = Plan::clone(&fresh.plan);
+        plan.steps.retain(|step| wanted.get(step.resource.as_str()).is_some_and(|saved| **saved == program(step)));
+        if plan.steps.len() != self.steps.len() {
+            let kept: Vec<_> = plan.steps.iter().map(|step| step.resource.as_str()).collect();
+            let lost = wanted.keys().filter(|id| !kept.contains(&id.as_str()));
+            return Err(Refusal::Otherwise(lost.filter_map(|id| ResourceId::parse(id)).collect()));
+        }
+        plan.forgotten.clear();
+        plan.blocked.clear();
+        plan.deferred.clear();
+        plan.vanishing.retain(|gone| wanted.contains_key(gone.with.as_str()));
+        Ok(plan)
+    }
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+impl Relied {
+    fn moved(&self, id: &ResourceId, fresh: &Proposal) -> Option<Moved> {
+        let mut how = match (&self.seen, fresh.sight.observed.get(id)) {
+            (Observation::Present(was), Observation::Present(is)) => {
+                crate::resource::moved(was, is).iter().map(sentence).collect()
+            }
+            (was, is) if was == is => Vec::new(),
+            (was, is) => vec![format!("{} → {}", state(was), state(is))],
+        };
+        if how.is_empty() && self.written != written(fresh.recorded(), id) {
+            how.push("another run has changed it or seen it anew".to_owned());
+        }
+        (!how.is_empty()).then(|| Moved { resource: id.clone(), how })
+    }
+}
+
+fn sentence(change: &Change) -> String {
+    let text = |value: Option<&Value>| value.map_or_else(|| "(none)".to_owned(), crate::value::plain);
+    format!("{}: {} → {}", change.path, text(change.before.as_ref()), text(change.after.as_ref()))
+}
+
+fn state(observation: &Observation) -> String {
+    match observation {
+        Observation::Present(_) => "present".to_owned(),
+        Observation::Absent => "absent".to_owned(),
+        Observation::Unreadable(why) => format!("unreadable ({why})"),
+    }
+}
+
+/// A step with all its operands, to be compared and to be read by people.
+fn program(step: &Step) -> Value {
+    let change =
+        |change: &Change| json!({"path": change.path.to_string(), "before": change.before, "after": change.after});
+    json!({
+        "resource": step.resource.as_str(),
+        "action": step.action.as_str(),
+        "reason": step.reason.to_string(),
+        "disruption": step.disruption.as_str(),
+        "detail": step.detail,
+        "changes": step.changes.iter().map(change).collect::<Vec<_>>(),
+    })
+}
+
+/// The keys whose values are not the same in both.
+fn differing<K: Ord + Clone>(a: &BTreeMap<K, String>, b: &BTreeMap<K, String>) -> Vec<K> {
+    let mut keys: Vec<_> = a.iter().filter(|(key, value)| b.get(*key) != Some(*value)).map(|(key, _)| key).collect();
+    keys.extend(b.keys().filter(|key| !a.contains_key(*key)));
+    keys.sort();
+    keys.into_iter().cloned().collect()
+}

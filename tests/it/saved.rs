@@ -1,0 +1,171 @@
+//! Saved plans: carried out as they stand, or refused before anything is touched.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use libmachine::saved::{Saved, Unusable};
+
+use crate::support::sandbox::Ran;
+use crate::support::world::World;
+
+const HEAD: &str = "defaults: { provider: sim, engine: false }\nmachines:\n";
+
+/// Two machines that are up, and a Machinefile that asks for more of `web`.
+fn edited() -> World {
+    let world = World::with(&format!("{HEAD}  web: {{ resources: {{ cpus: 1 }} }}\n  db: {{}}\n"));
+    world.converge();
+    world.sandbox.edit("Machinefile.yaml", "cpus: 1", "cpus: 2");
+    world.sandbox.ok("plan --out next.plan");
+    world
+}
+
+fn assert_refused(ran: &Ran, says: &[&str]) {
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    for text in says {
+        assert!(ran.stderr.contains(text), "`{text}` is missing from:\n{}", ran.stderr);
+    }
+}
+
+fn apply(world: &World) -> Ran {
+    world.sandbox.run(["apply", "-y", "next.plan"])
+}
+
+#[test]
+fn a_saved_plan_is_carried_out() {
+    let world = edited();
+    let file = world.sandbox.project().join("next.plan");
+    assert_eq!(std::fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+    let shown = world.sandbox.ok("up --dry-run next.plan").stdout;
+    assert!(shown.contains("cpus  1 → 2") && shown.contains("0 to create, 1 to change"), "{shown}");
+    let done = apply(&world);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stderr.contains("Done: the plan is carried out."), "{}", done.stderr);
+    world.sandbox.assert_converged();
+    assert_refused(&apply(&world), &["simulated.machine/web  cpus: 1 → 2"]);
+}
+
+#[test]
+fn a_plan_is_refused_when_what_it_relies_on_has_moved() {
+    let world = edited();
+    world.drift("simulated.machine/web", "power", "stopped");
+    let before = world.contents();
+    let refused = apply(&world);
+    assert_refused(
+        &refused,
+        &["nothing was changed", "simulated.machine/web  power: running → stopped", "plan --out next.plan"],
+    );
+    assert_eq!(world.contents(), before);
+    world.drift("simulated.machine/web", "power", "running");
+    assert_eq!(apply(&world).code, 0, "what moved back no longer stands in the way");
+}
+
+#[test]
+fn what_a_plan_does_not_rely_on_may_move_and_stays_as_it_is() {
+    let world = edited();
+    world.drift("simulated.machine/db", "power", "stopped");
+    assert_eq!(apply(&world).code, 0);
+    let plan = world.sandbox.ok("plan").stdout;
+    assert!(plan.contains("1 to change") && plan.contains("simulated.machine/db"), "{plan}");
+    world.converge();
+}
+
+#[test]
+fn a_byte_changed_anywhere_in_what_it_relies_on_is_enough() {
+    let world = World::with("defaults: { provider: sim }\nmachines: { web: {}, db: {} }\n");
+    world.converge();
+    world.rewrite("defaults: { provider: sim }\nmachines: { web: { engine: { options: { debug: true } } }, db: {} }\n");
+    world.sandbox.ok("plan --out next.plan");
+    let relied = ["engine.daemon/web", "engine.package/web", "host/web", "simulated.machine/web"];
+    let before = world.contents();
+    for (id, attributes) in &before {
+        let attributes: serde_json::Value = serde_json::from_str(attributes).expect("JSON");
+        for name in attributes.as_object().expect("attributes").keys() {
+            world.drift(id, name, "otherwise");
+            let ran = world.sandbox.run(["apply", "--dry-run", "next.plan"]);
+            let stands = ran.code == 0;
+            assert_eq!(stands, !relied.contains(&id.as_str()), "{id} {name}: {}", ran.stderr);
+            assert!(stands || ran.stderr.contains(&format!("{id}  {name}")), "{id} {name}: {}", ran.stderr);
+            world.restore(id, &before);
+        }
+    }
+    assert_eq!(apply(&world).code, 0);
+    world.sandbox.assert_converged();
+}
+
+#[test]
+fn a_thing_that_is_gone_or_was_changed_by_another_run_is_named() {
+    let world = edited();
+    world.lose("simulated.machine/web");
+    assert_refused(&apply(&world), &["simulated.machine/web  present → absent"]);
+    let world = edited();
+    world.sandbox.edit("Machinefile.yaml", "cpus: 2", "cpus: 3");
+    world.sandbox.ok("up -y");
+    world.drift_number("simulated.machine/web", "cpus", 1);
+    world.sandbox.edit("Machinefile.yaml", "cpus: 3", "cpus: 2");
+    assert_refused(&apply(&world), &["simulated.machine/web  another run has changed it or seen it anew"]);
+}
+
+#[test]
+fn a_machinefile_that_means_something_else_is_named_and_a_comment_means_nothing() {
+    let world = edited();
+    world.sandbox.edit("Machinefile.yaml", "db: {}", "db: {} # idle");
+    assert_eq!(world.sandbox.run(["apply", "--dry-run", "next.plan"]).code, 0);
+    world.sandbox.edit("Machinefile.yaml", "cpus: 2", "cpus: 4");
+    assert_refused(&apply(&world), &["Machinefile.yaml no longer asks for what was planned: simulated.machine/web"]);
+    world.sandbox.edit("Machinefile.yaml", "cpus: 4", "cpus: 2");
+    world.sandbox.edit("Machinefile.yaml", "name: shop", "name: stop");
+    assert_refused(&apply(&world), &["it is a plan for project `shop`, and this is `stop`"]);
+}
+
+#[test]
+fn a_variable_that_changed_is_told_from_a_file_that_changed() {
+    let world = World::with(&format!("{HEAD}  web:\n    resources:\n      cpus: ${{CPUS:-1}}\n"));
+    world.sandbox.ok("plan --out next.plan");
+    let mut command = world.sandbox.command(["apply", "-y", "next.plan"]);
+    let ran: Ran = command.env("CPUS", "2").output().expect("the binary runs").into();
+    assert_refused(&ran, &["a file, variable or flag that the Machinefile names no longer asks"]);
+}
+
+#[test]
+fn what_is_no_plan_is_refused_in_words() {
+    let world = edited();
+    let path = world.sandbox.project().join("next.plan");
+    let text = std::fs::read_to_string(&path).expect("a plan");
+    let write = |text: &str| std::fs::write(&path, text).expect("written");
+    write(&text.replace("\"after\": 2", "\"after\": 8"));
+    assert_refused(
+        &apply(&world),
+        &["it is damaged: its checksum is that of something else", "machine plan --out next.plan"],
+    );
+    write(&text.replace("\"format\": 1", "\"format\": 2"));
+    assert_refused(&apply(&world), &["it was written by a newer `machine` (format 2, this one knows 1)"]);
+    write("name: shop\n");
+    assert_refused(&apply(&world), &["it is not a saved plan"]);
+    assert_refused(&world.sandbox.run(["apply", "-y", "other.plan"]), &["cannot read other.plan"]);
+    for length in (0..text.len() - 1).filter(|length| text.is_char_boundary(*length)) {
+        assert!(Saved::parse(&text[..length]).is_err(), "cut after {length} bytes");
+    }
+    assert_eq!(Saved::parse("{}"), Err(Unusable::Foreign));
+    assert_eq!(Saved::parse(&text).expect("a plan").to_text(), text);
+}
+
+#[test]
+fn losses_that_were_named_for_the_plan_are_named_in_it() {
+    let world = World::with(&format!("{HEAD}  web: {{ count: 2 }}\n"));
+    world.converge();
+    world.sandbox.edit("Machinefile.yaml", "count: 2", "count: 1");
+    world.sandbox.ok("plan --out next.plan");
+    assert_refused(&apply(&world), &["would lose data", "machine apply next.plan -y --allow-destroy web-2"]);
+    assert_eq!(world.objects().len(), 2);
+    world.sandbox.ok("plan --out next.plan --allow-destroy web-2");
+    assert_refused(&world.sandbox.run(["apply", "next.plan"]), &["there is nobody to ask"]);
+    assert_eq!(apply(&world).code, 0);
+    world.sandbox.assert_converged();
+}
+
+#[test]
+fn an_empty_plan_can_be_saved_and_does_nothing() {
+    let world = World::with(&format!("{HEAD}  web: {{}}\n"));
+    world.converge();
+    world.sandbox.ok("plan --out next.plan");
+    assert!(world.sandbox.ok("apply -y next.plan").stderr.contains("Nothing to do"));
+}
