@@ -21,6 +21,7 @@ mod queue;
 mod store;
 
 mod bundle;
+mod docker;
 mod host;
 mod keyring;
 mod qemu;
