@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 use crate::config;
+use crate::desired::quantity;
 use crate::plan::Allowed;
 
 /// Machines, Docker Engines and compose projects from one checked-in Machinefile.
@@ -64,6 +66,18 @@ pub(super) struct Global {
     /// How many operations run at once
     #[arg(long, global = true, env = "MACHINE_PARALLEL", default_value_t = 16, value_name = "N")]
     pub(super) parallel: u16,
+    /// Wait this long while another run is changing the project: `30s`, `10m`
+    #[arg(long, global = true, env = "MACHINE_LOCK_WAIT", default_value = "0s", value_parser = duration, value_name = "DURATION")]
+    pub(super) lock_wait: Duration,
+    /// Keep records and secrets in this database: `postgres://user@host/database`
+    ///
+    /// A password that is not in it is taken from PGPASSWORD.
+    #[arg(long, global = true, env = "MACHINE_STORE", hide_env_values = true, value_name = "URL")]
+    pub(super) store: Option<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    quantity::duration(text).ok_or("a duration is a whole number and a unit: `30s`, `3m`, `1h`")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! `machine destroy`.
 
 use super::args::{Destroy, Global};
+use super::claim::claim;
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::Project;
@@ -18,14 +19,14 @@ pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> 
     }
     let name = project.owner().project.clone();
     let question = format!("This deletes all of it. Type the project's name ({name}): ");
-    let lock = project.lock()?;
-    let exit = up::carry_out(global, &project, Goal::Destroy, |_, _, cancel| {
+    let claim = claim(&project, global, "destroy").await?;
+    let exit = up::carry_out(global, &project, Goal::Destroy, &claim.store, |_, _, cancel| {
         verb.yes || prompt::typed(&question, name.as_str(), cancel)
     })
-    .await?;
-    if exit == Exit::Done {
-        project.remove_state();
+    .await;
+    if matches!(exit, Ok(Exit::Done)) {
+        project.place.clear().await;
     }
-    drop(lock);
-    Ok(exit)
+    claim.release().await;
+    exit
 }

@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. Thin callers of `reconcile`.
 
 mod args;
+mod claim;
 mod consent;
 mod destroy;
 mod elsewhere;

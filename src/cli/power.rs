@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 
 use super::args::{Global, Names};
+use super::claim::claim;
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, tell};
@@ -11,7 +12,7 @@ use crate::provider::Power;
 pub(super) async fn run(global: &Global, verb: &Names, power: Power) -> Result<Exit, Error> {
     let project = Project::load(global).await?;
     let names = project.machines_named(&verb.names)?;
-    let _lock = project.lock()?;
+    let claim = claim(&project, global, verb_of(power)).await?;
     let cx = project.context(super::interrupt::token());
     let results = join_all(names.iter().map(|name| {
         let machine = &project.desired.machines[name];
@@ -32,7 +33,17 @@ pub(super) async fn run(global: &Global, verb: &Names, power: Power) -> Result<E
             }
         }
     }
+    claim.release().await;
     Ok(exit)
+}
+
+fn verb_of(power: Power) -> &'static str {
+    match power {
+        Power::Start => "start",
+        Power::Stop => "stop",
+        Power::Kill => "kill",
+        Power::Restart => "restart",
+    }
 }
 
 fn past(power: Power) -> &'static str {

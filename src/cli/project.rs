@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ use crate::reconcile::{Goal, Proposal, propose};
 use crate::report::{Style, diagnostic};
 use crate::resource::{Context, Failure, Outputs, Progress};
 use crate::saved::Basis;
-use crate::store::{Holder, Lock, Sqlite, Store};
+use crate::store::{Place, Postgres, Target};
 use crate::transport::quote;
 
 /// Prints data. A reader that closed the pipe has had enough.
@@ -39,6 +39,7 @@ pub(super) struct Project {
     pub(super) desired: Desired,
     pub(super) catalog: Catalog,
     pub(super) dirs: Dirs,
+    pub(super) place: Place,
     texts: BTreeMap<String, String>,
     /// The flags that say what the project is, for the command that goes on from here.
     words: Vec<String>,
@@ -74,8 +75,9 @@ impl Project {
             Err(notes) => (None, notes),
         };
         let catalog = accept(&config, catalog, &notes, style)?;
+        let place = place(global, &environment, &dirs, &desired)?;
         let texts = config.contents().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-        Ok(Self { desired, catalog, dirs, texts, words: words(global), style })
+        Ok(Self { desired, catalog, dirs, place, texts, words: words(global), style })
     }
 
     /// What a saved plan is bound to before anything is looked at.
@@ -85,40 +87,6 @@ impl Project {
 
     pub(super) fn owner(&self) -> &Owner {
         &self.desired.owner
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.dirs.state.join(self.owner().slug())
-    }
-
-    fn store_path(&self) -> PathBuf {
-        self.folder().join("store.sqlite")
-    }
-
-    pub(super) fn open_store(&self) -> Result<Sqlite, Error> {
-        Ok(Sqlite::open(&self.store_path())?)
-    }
-
-    /// The store if there is one: looking makes none.
-    fn existing_store(&self) -> Result<Option<Box<dyn Store>>, Error> {
-        if !self.store_path().exists() {
-            return Ok(None);
-        }
-        Ok(Some(Box::new(self.open_store()?)))
-    }
-
-    /// Exclusive use of the project until dropped.
-    pub(super) fn lock(&self) -> Result<Lock, Error> {
-        let words: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).take(1).collect();
-        let user = std::env::var("USER").unwrap_or_else(|_| "someone".to_owned());
-        let holder = format!("`machine {}` of {user}, process {}", words.join(" "), std::process::id());
-        Ok(Lock::take(&self.folder().join("lock"), &Holder(holder))?)
-    }
-
-    /// After everything else is gone: our memory of it.
-    pub(super) fn remove_state(&self) {
-        // What cannot be removed is found and used by the next run.
-        _ = std::fs::remove_dir_all(self.folder());
     }
 
     pub(super) fn context(&self, cancel: CancellationToken) -> Context {
@@ -133,7 +101,7 @@ impl Project {
 
     /// Looks and plans without changing anything, and tells what could not be seen.
     pub(super) async fn propose(&self, global: &Global, goal: Goal) -> Result<Proposal, Error> {
-        let store = self.existing_store()?;
+        let store = self.place.look().await?;
         let cx = self.context(super::interrupt::token());
         let parallel = usize::from(global.parallel);
         let looking = propose(&self.catalog, goal, store.as_deref(), &cx, parallel);
@@ -192,6 +160,17 @@ impl Project {
         }
         text
     }
+}
+
+/// Where the project's records and secrets are.
+fn place(global: &Global, environment: &config::Environment, dirs: &Dirs, desired: &Desired) -> Result<Place, Error> {
+    let slug = desired.owner.slug();
+    let Some(address) = global.store.as_ref().or(desired.store.postgres.as_ref()) else {
+        return Ok(Place::Folder(dirs.state.join(slug)));
+    };
+    let target = Target::parse(address, environment.get("PGPASSWORD").map(String::as_str))
+        .map_err(|why| Error::usage(format!("the address of the store cannot be used: {why}")))?;
+    Ok(Place::Shared(Arc::new(Postgres::new(target.lease(desired.store.lease), &slug))))
 }
 
 /// Reads twice where settings lie elsewhere: what was read first says where.

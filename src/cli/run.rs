@@ -5,9 +5,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
-use super::error::Error;
 use super::interrupt;
-use super::project::{Project, tell};
+use super::project::tell;
 use super::terminal::{self, Stream};
 use crate::apply::{Events, Outcome};
 use crate::plan::Plan;
@@ -25,17 +24,17 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(global: &Global, project: &Project) -> Result<Self, Error> {
+    pub(super) fn new(global: &Global, store: &Arc<dyn Store>) -> Self {
         let (style, face) = (terminal::style(global, Stream::Error), terminal::face(global));
         let reporter = Reporter::new(face, style);
-        Ok(Self {
-            store: Arc::new(project.open_store()?),
+        Self {
+            store: Arc::clone(store),
             events: Events::new(move |event| reporter.show(&event)),
             cancel: interrupt::token(),
             face,
             style,
             parallel: usize::from(global.parallel),
-        })
+        }
     }
 
     /// Shows a plan that is about to be carried out.

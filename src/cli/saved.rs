@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::args::{Global, Up};
+use super::claim::claim;
 use super::consent::Consent;
 use super::error::Error;
 use super::exit_code::Exit;
@@ -40,28 +41,28 @@ pub(super) async fn run(global: &Global, verb: &Up, path: &Path) -> Result<Exit,
     let project = Project::load(global).await?;
     let refused = |refusal: Refusal| refused(&project, path, &refusal);
     saved.check_settings(&project.basis()).map_err(refused)?;
-    let lock = if verb.dry_run { None } else { Some(project.lock()?) };
+    let claim = if verb.dry_run { None } else { Some(claim(&project, global, "apply").await?) };
     let fresh = project.propose(global, Goal::Up).await?;
     let plan = saved.check_world(&fresh).map_err(refused)?;
     let proposal = fresh.keeping(plan);
-    if verb.dry_run {
+    let Some(claim) = claim else {
         say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
         return Ok(if verb.detailed_exitcode && !saved.is_empty() { Exit::Pending } else { Exit::Done });
-    }
-    let exit = carry_out(global, verb, &project, &saved, proposal, path).await;
-    drop(lock);
+    };
+    let run = Run::new(global, &claim.store);
+    let exit = carry_out(&run, verb, &project, &saved, proposal, path).await;
+    claim.release().await;
     exit
 }
 
 async fn carry_out(
-    global: &Global,
+    run: &Run,
     verb: &Up,
     project: &Project,
     saved: &Saved,
     proposal: Proposal,
     path: &Path,
 ) -> Result<Exit, Error> {
-    let run = Run::new(global, project)?;
     if saved.is_empty() {
         run.tell("Nothing to do: the plan has no steps.\n");
         return Ok(Exit::Done);

@@ -1,8 +1,11 @@
 //! `machine up`, and the way from a plan to a done one that it shares with `destroy`.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Global, Up};
+use super::claim::claim;
 use super::consent::Consent;
 use super::error::Error;
 use super::exit_code::Exit;
@@ -12,6 +15,7 @@ use super::saved;
 use super::terminal::{self, Stream};
 use crate::reconcile::{Converged, Goal, Proposal, converge};
 use crate::report::{self, Detail, Face, Style};
+use crate::store::Store;
 
 pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
     if let Some(path) = &verb.plan {
@@ -21,10 +25,10 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
     if verb.dry_run {
         return dry_run(global, &project, Goal::Up, verb.detailed_exitcode).await;
     }
-    let _lock = project.lock()?;
+    let claim = claim(&project, global, "up").await?;
     let consent = Consent { yes: verb.yes, allowed: verb.allow.allowed(), most: verb.max_lost };
     let mut refusal = None;
-    let exit = carry_out(global, &project, Goal::Up, |proposal, round, cancel| {
+    let exit = carry_out(global, &project, Goal::Up, &claim.store, |proposal, round, cancel| {
         match consent.of(&project, proposal, round, cancel) {
             Ok(yes) => yes,
             Err(error) => {
@@ -33,7 +37,9 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
             }
         }
     })
-    .await?;
+    .await;
+    claim.release().await;
+    let exit = exit?;
     if let Some(error) = refusal {
         return Err(error);
     }
@@ -54,9 +60,10 @@ pub(super) async fn carry_out(
     global: &Global,
     project: &Project,
     goal: Goal,
+    store: &Arc<dyn Store>,
     mut consent: impl FnMut(&Proposal, usize, &CancellationToken) -> bool,
 ) -> Result<Exit, Error> {
-    let run = Run::new(global, project)?;
+    let run = Run::new(global, store);
     let cx = project.context(run.cancel.clone());
     let show = |proposal: &Proposal, round: usize| {
         if matches!(run.face, Face::Tty | Face::Plain) {

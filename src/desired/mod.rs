@@ -11,6 +11,7 @@ mod image;
 mod machine;
 pub mod quantity;
 mod resolve;
+mod store;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use engine::Engine;
 pub use image::{Build, Digest, Image};
 pub use machine::{Forward, Machine, Protocol, Resources, Ssh};
 pub use resolve::{Driver, Surroundings, resolve};
+pub use store::Store;
 
 use crate::id::{Name, Owner};
 use crate::value::{Path, Value};
@@ -31,6 +33,7 @@ use crate::value::{Path, Value};
 #[derive(Clone, Debug)]
 pub struct Desired {
     pub owner: Owner,
+    pub store: Store,
     /// Every provider that a machine uses, those named by a bare driver included.
     pub providers: BTreeMap<Name, Provider>,
     /// By full name: `web`, or `worker-1` and `worker-2` for `count: 2`.

@@ -1,22 +1,12 @@
-//! One writer per project. The operating system drops the lock with its holder, so a dead one never has to be forced.
+//! One writer per project, on one computer. The operating system drops the lock with its holder, so a dead one never has
+//! to be forced; one that is merely stopped still holds it.
 
-use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::Error;
-
-/// Who holds the lock, as the holder wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder(pub String);
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "its holder left no name" } else { &self.0 })
-    }
-}
+use super::{Error, Holder};
 
 /// Held until dropped.
 #[derive(Debug)]
@@ -38,9 +28,9 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 file.read_to_string(&mut text).map_err(failed)?;
-                return Err(Error::Locked(Holder(text.trim().to_owned())));
+                return Err(Error::Locked(Holder::parse(&text).map(Box::new)));
             }
-            Err(TryLockError::Error(why)) => return Err(failed(why)),
+            Err(TryLockError::Error(why)) => return Err(unsupported(path, &why)),
         }
         // A holder that has just destroyed the project may have taken the file away while we waited for it.
         let same = |a: &std::fs::Metadata, b: &std::fs::Metadata| a.ino() == b.ino() && a.dev() == b.dev();
@@ -50,7 +40,18 @@ impl Lock {
         }
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        writeln!(file, "{holder}").map_err(failed)?;
+        writeln!(file, "{}", holder.to_text()).map_err(failed)?;
         Ok(Self { _file: file })
+    }
+}
+
+/// A file system without locks, such as some network ones, is no place for what must have one writer.
+fn unsupported(path: &Path, why: &std::io::Error) -> Error {
+    let path = path.display().to_string();
+    match rustix::io::Errno::from_io_error(why) {
+        Some(rustix::io::Errno::NOLCK | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            Error::Unlockable { path, why: why.to_string() }
+        }
+        _ => Error::Lock { path, why: why.to_string() },
     }
 }

@@ -1,18 +1,26 @@
 //! Our memory: what we made and what we were about to make. A cache, a journal and nothing else: identity lives with
 //! the things themselves, so that losing it loses no thing.
 
+mod holder;
 mod lock;
+mod place;
+mod postgres;
 mod sqlite;
+mod vault;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-pub use lock::{Holder, Lock};
+pub use holder::Holder;
+pub use lock::Lock;
+pub use place::{Claim, Place};
+pub use postgres::{Postgres, Target};
 pub use sqlite::Sqlite;
+pub use vault::{Files, Vault};
 
 use crate::id::ResourceId;
-use crate::resource::Parent;
+use crate::resource::{Link, Parent};
 use crate::value::Attributes;
 
 /// A resource we have finished making or changing.
@@ -90,6 +98,27 @@ pub enum Transition {
     Fail { id: ResourceId, message: String },
 }
 
+impl Transition {
+    #[must_use]
+    pub fn id(&self) -> &ResourceId {
+        match self {
+            Self::Begin { id, .. } | Self::Hold { id, .. } | Self::Gone { id } | Self::Fail { id, .. } => id,
+        }
+    }
+}
+
+/// As both back ends keep them.
+fn parents_to_text(parents: &[Parent]) -> String {
+    let pairs: Vec<_> = parents.iter().map(|parent| (parent.link.as_str(), parent.id.as_str())).collect();
+    serde_json::to_string(&pairs).expect("pairs of strings")
+}
+
+fn parents_from_text(text: &str) -> serde_json::Result<Vec<Parent>> {
+    let pairs: Vec<(String, String)> = serde_json::from_str(text)?;
+    let parent = |(link, id): &(String, String)| Some(Parent { id: ResourceId::parse(id)?, link: Link::parse(link)? });
+    Ok(pairs.iter().filter_map(parent).collect())
+}
+
 /// Why the store could not be read or written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -99,12 +128,22 @@ pub enum Error {
     Newer { path: String, found: i64, known: i64 },
     #[error("{path} is damaged: {why}")]
     Damaged { path: String, why: String },
+    #[error("the records in {place} cannot be read: {why}")]
+    Garbled { place: String, why: String },
     #[error("cannot write {path}: {why}")]
     Write { path: String, why: String },
-    #[error("another run is changing this project: {0}")]
-    Locked(Holder),
+    #[error("another run is changing this project: {}", told(.0.as_deref()))]
+    Locked(Option<Box<Holder>>),
+    #[error("this run was silent for too long and another one has taken the project over: {}", told(.0.as_deref()))]
+    Fenced(Option<Box<Holder>>),
     #[error("cannot lock {path}: {why}")]
     Lock { path: String, why: String },
+    #[error("the file system of {path} has no locks: {why}")]
+    Unlockable { path: String, why: String },
+}
+
+fn told(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "it left no name".to_owned(), ToString::to_string)
 }
 
 impl Error {
@@ -115,16 +154,54 @@ impl Error {
             Self::Damaged { path, .. } => Some(format!(
                 "move {path} away and run the command again: what exists is found by its labels, nothing is made twice"
             )),
+            Self::Garbled { .. } => Some(
+                "delete the project's rows from `machine.records` and run the command again: what exists is found by its \
+                 labels, nothing is made twice"
+                    .to_owned(),
+            ),
             Self::Newer { .. } => Some("use the newer `machine` for this project".to_owned()),
-            Self::Locked(_) => Some("wait for it, or stop it with Ctrl-C where it runs".to_owned()),
-            Self::Open { .. } | Self::Write { .. } | Self::Lock { .. } => None,
+            Self::Locked(_) => {
+                Some("wait for it with `--lock-wait 10m`, or stop it with Ctrl-C where it runs".to_owned())
+            }
+            Self::Fenced(_) => {
+                Some("nothing more was begun; what it had begun, the other run finds: see `machine plan`".to_owned())
+            }
+            Self::Unlockable { .. } => Some(
+                "set XDG_STATE_HOME to a local folder, or keep the project's records in PostgreSQL: `store:`".to_owned(),
+            ),
+            Self::Write { why, .. } | Self::Open { why, .. } | Self::Lock { why, .. } => remedy(why),
         }
     }
+}
+
+/// What helps against what the system says.
+fn remedy(why: &str) -> Option<String> {
+    let why = why.to_lowercase();
+    let says = |parts: &[&str]| parts.iter().any(|part| why.contains(part));
+    let text = if says(&["full", "no space", "quota"]) {
+        "make room on that file system and run the command again: it goes on from here"
+    } else if says(&["readonly", "read-only", "permission denied", "unable to open"]) {
+        "the folder must belong to the user who runs the command, on a file system that can be written"
+    } else {
+        return None;
+    };
+    Some(text.to_owned())
 }
 
 /// A place that keeps records and the journal of one project.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Makes this run the one whose writes are taken; [`Error::Locked`] while another one is. From then on, a write after
+    /// the claim was lost is [`Error::Fenced`]. Without a claim, writes are not guarded.
+    async fn claim(&self, _holder: &Holder) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Ends the claim, for the next run to go on at once. Where the next claim ends it anyway, there is nothing to do.
+    async fn release(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn load(&self) -> Result<Recorded, Error>;
 
     /// Durable, in one transaction, when it returns.

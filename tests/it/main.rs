@@ -19,9 +19,9 @@ mod plan_forms;
 mod properties;
 mod queue;
 mod store;
+mod store_file;
 
 mod bundle;
-mod docker;
 mod host;
 mod keyring;
 mod qemu;
@@ -36,5 +36,6 @@ mod plan_runs;
 mod program;
 mod saved;
 mod troubles;
+mod turns;
 
 mod tidy;

@@ -64,7 +64,7 @@ impl World {
             base: self.home.path().to_owned(),
             at: value::Path::parse("providers.local"),
         };
-        (DRIVER.open)(&Site { owner: &self.owner, dirs: &self.dirs, provider: &provider, key: &self.key, idle: false })
+        (DRIVER.open)(&Site { owner: &self.owner, dirs: &self.dirs, provider: &provider, key: &self.key })
     }
 
     fn context(&self) -> Context {

@@ -9,6 +9,7 @@ mod image;
 mod machine;
 mod pattern;
 mod provider;
+mod store;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use hardware::{Disk, Nic};
 pub use image::{Image, ImageSource};
 pub use machine::{Machine, Resources, Size, Ssh};
 pub use provider::Provider;
+pub use store::Store;
 
 /// Machines, their Docker Engines and the compose projects on them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -57,6 +59,9 @@ pub struct Machinefile {
     /// Where more settings are: an http, https or file address of a cloud-config with a `cloud-machine` map. What stands there wins over
     /// the command line. `#sha256=` and a digest behind the address pin it.
     pub cloud_init_url: Option<String>,
+
+    /// Where the project's records and secrets are kept: in your own state folder unless said otherwise.
+    pub store: Option<Store>,
 
     /// Where machines come from, by name. A driver that needs no settings can be used by its own name without an entry here.
     #[serde(default)]

@@ -9,9 +9,10 @@ mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::{Config, Environment, file};
-use crate::desired::{Capability, Desired, Machine, Provider, address, check};
+use crate::desired::{Capability, Desired, Machine, Provider, Store, address, check, quantity};
 use crate::id::{InvalidName, Name, Owner};
 use crate::note::{self, Note};
 use crate::value::Path;
@@ -53,12 +54,28 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let compose = compose::projects(&mut scope, &members);
     let providers = std::mem::take(&mut scope.providers);
     let mut notes = scope.notes;
+    let store = store(config, &mut notes);
     let groups = order::groups(&machines, &members);
-    let desired = owner.map(|owner| Desired { owner, providers, groups, machines, compose });
+    let desired = owner.map(|owner| Desired { owner, store, providers, groups, machines, compose });
     notes.extend(desired.iter().flat_map(check));
     // What follows from a fault that was reported already is not said again.
     notes.retain(|note| !config.faults.iter().any(|fault| are_related(fault, &note.path)));
     (desired.filter(|_| config.problems.is_empty() && !note::has_errors(&notes)), notes)
+}
+
+fn store(config: &Config, notes: &mut Vec<Note>) -> Store {
+    let written = config.file.store.clone().unwrap_or_default();
+    let at = Path::parse("store");
+    let lease = written.lease.as_deref().map_or(Some(Store::LEASE), quantity::duration);
+    if lease.is_none_or(|lease| lease < Duration::from_secs(1)) {
+        notes.push(Note::error(at.join("lease"), "a lease is at least a second: `20s`"));
+    }
+    let account = written.postgres.as_deref().and_then(|address| address.split_once("://")?.1.split_once('@'));
+    if account.is_some_and(|(account, _)| account.contains(':')) {
+        let hint = "give it as PGPASSWORD, or the whole address as MACHINE_STORE";
+        notes.push(Note::error(at.join("postgres"), "a password does not belong in the Machinefile").hint(hint));
+    }
+    Store { postgres: written.postgres, lease: lease.unwrap_or(Store::LEASE) }
 }
 
 fn are_related(one: &Path, other: &Path) -> bool {

@@ -4,8 +4,8 @@
 //! machines share a segment, a switch of our own. Everything is found again by looking into those folders.
 
 mod accelerator;
-pub(super) mod access;
-pub(super) mod binary;
+mod access;
+mod binary;
 mod build;
 mod capabilities;
 mod catalogue;
@@ -24,9 +24,9 @@ mod qcow2;
 mod seed;
 mod segment;
 mod settings;
-pub(super) mod store;
+mod store;
 pub mod switch;
-pub(super) mod user_data;
+mod user_data;
 mod vfat;
 mod vm;
 

@@ -1,5 +1,7 @@
 //! What tests are written with.
 
+pub mod backend;
+pub mod postgres;
 pub mod project;
 pub mod sandbox;
 pub mod terminal;

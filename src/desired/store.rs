@@ -1,0 +1,17 @@
+//! Where the project's records and secrets are to be kept.
+
+use std::time::Duration;
+
+/// As the Machinefile says; the command line may say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The address of a database, as written; `None` for a folder of the user's.
+    pub postgres: Option<String>,
+    /// How long a silent run keeps the project to itself.
+    pub lease: Duration,
+}
+
+impl Store {
+    /// Unless said otherwise.
+    pub const LEASE: Duration = Duration::from_secs(20);
+}
