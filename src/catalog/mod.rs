@@ -95,7 +95,7 @@ fn open_providers(
         if notes.len() > before {
             continue;
         }
-        match (driver.open)(&Site { owner: &desired.owner, dirs, provider, key }) {
+        match (driver.open)(&Site { owner: &desired.owner, dirs, provider, key, idle: false }) {
             Ok(opened) => _ = providers.insert(provider.name.clone(), opened),
             Err(more) => notes.extend(more),
         }
@@ -118,7 +118,7 @@ fn idle_providers(desired: &Desired, dirs: &Dirs, key: &ResourceId) -> Vec<Arc<d
             base: std::path::PathBuf::from("/"),
             at: Path::root(),
         };
-        (driver.open)(&Site { owner: &desired.owner, dirs, provider: &provider, key }).ok()
+        (driver.open)(&Site { owner: &desired.owner, dirs, provider: &provider, key, idle: true }).ok()
     };
     DRIVERS.iter().filter(is_idle).filter_map(open).collect()
 }

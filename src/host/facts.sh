@@ -34,9 +34,15 @@ containers() {
     [ -z "$ids" ] || docker inspect --format '{{json .Name}} {{json .State}} {{json .HostConfig.RestartPolicy}} {{json .Config.Labels}}' $ids
 }
 
-# target, type, bytes of the device, bytes of the filesystem, and what growpart would do to the partition.
+# target, type, bytes of the device, bytes of the filesystem, and what growpart would do to the partition. What is a folder
+# of a larger filesystem, as a container's volume is, has no device of its own to fill.
 filesystems() {
-    findmnt -rno TARGET,SOURCE,FSTYPE -t ext2,ext3,ext4,xfs | while read -r target source type; do
+    findmnt -rno TARGET,SOURCE,FSTYPE | while read -r target source type; do
+        case $source,$type in
+            *\[*\],*) printf '%s %s 0 0 none\n' "$target" "$type"; continue ;;
+            *,ext[234] | *,xfs) ;;
+            *) continue ;;
+        esac
         device=$(blockdev --getsize64 "$source") || continue
         case $type in
             xfs) size=$(xfs_info "$target" | sed -n 's/^data .*bsize=\([0-9]*\) *blocks=\([0-9]*\).*/\1 \2/p') ;;

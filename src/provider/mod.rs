@@ -1,5 +1,8 @@
 //! Where machines come from: the driver contract and the table of drivers.
 
+mod cidr;
+mod debian;
+pub mod docker;
 pub mod qemu;
 pub mod setting;
 mod simulated;
@@ -50,6 +53,8 @@ pub struct Site<'a> {
     pub provider: &'a desired::Provider,
     /// The resource whose outputs hold the project's public key under `public-key`.
     pub key: &'a ResourceId,
+    /// No machine uses it now; it is asked for what an earlier Machinefile left there.
+    pub idle: bool,
 }
 
 /// The value a setting takes.
@@ -133,4 +138,4 @@ pub struct Driver {
 }
 
 /// Every driver there is.
-pub const DRIVERS: &[Driver] = &[qemu::DRIVER, simulated::DRIVER];
+pub const DRIVERS: &[Driver] = &[qemu::DRIVER, docker::DRIVER, simulated::DRIVER];

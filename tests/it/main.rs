@@ -22,6 +22,7 @@ mod store;
 mod store_file;
 
 mod bundle;
+mod docker;
 mod host;
 mod keyring;
 mod qemu;

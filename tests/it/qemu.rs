@@ -64,7 +64,7 @@ impl World {
             base: self.home.path().to_owned(),
             at: value::Path::parse("providers.local"),
         };
-        (DRIVER.open)(&Site { owner: &self.owner, dirs: &self.dirs, provider: &provider, key: &self.key })
+        (DRIVER.open)(&Site { owner: &self.owner, dirs: &self.dirs, provider: &provider, key: &self.key, idle: false })
     }
 
     fn context(&self) -> Context {

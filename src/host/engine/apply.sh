@@ -19,6 +19,7 @@ answers() {
 }
 
 restart() {
+    systemctl -q is-enabled docker 2>/dev/null || systemctl -q enable docker 2>/dev/null
     systemctl reset-failed docker docker.socket 2>/dev/null
     timeout "$limit" systemctl restart docker && answers
 }

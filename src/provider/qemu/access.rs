@@ -10,14 +10,14 @@ use crate::resource::Context;
 use crate::value::{Value, json};
 
 /// Of seed and machine.
-pub(super) const ATTRIBUTE: &str = "project-key";
+pub(in crate::provider) const ATTRIBUTE: &str = "project-key";
 
 /// The value that is desired.
-pub(super) const LET_IN: &str = "let in";
+pub(in crate::provider) const LET_IN: &str = "let in";
 
 /// Lets a key in that is not yet. `$1` account, `$2` public key. At the first boot there is no account: cloud-init is
 /// about to make it, with the same key.
-pub(super) const SCRIPT: &str = r#"set -u
+pub(in crate::provider) const SCRIPT: &str = r#"set -u
 home=$(getent passwd "$1" | cut -d: -f6)
 [ -n "$home" ] && [ -d "$home" ] || exit 0
 file=$home/.ssh/authorized_keys

@@ -12,16 +12,16 @@ const OLDEST: (u32, u32) = (7, 2);
 
 /// The architecture of this computer and so of its machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arch {
+pub(in crate::provider) enum Arch {
     X86,
     Arm,
 }
 
 impl Arch {
-    pub(super) const HERE: Self = if cfg!(target_arch = "aarch64") { Self::Arm } else { Self::X86 };
+    pub(in crate::provider) const HERE: Self = if cfg!(target_arch = "aarch64") { Self::Arm } else { Self::X86 };
 
     /// As QEMU, Fedora, Alpine and Rocky call it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(in crate::provider) const fn name(self) -> &'static str {
         match self {
             Self::X86 => "x86_64",
             Self::Arm => "aarch64",
@@ -29,7 +29,7 @@ impl Arch {
     }
 
     /// As Debian and Ubuntu call it.
-    pub(super) const fn debian(self) -> &'static str {
+    pub(in crate::provider) const fn debian(self) -> &'static str {
         match self {
             Self::X86 => "amd64",
             Self::Arm => "arm64",
@@ -104,7 +104,7 @@ pub(super) async fn tool<S: Into<String>>(
 }
 
 /// A program that is not there, and the package that has it.
-pub(super) fn missing(program: &str) -> Failure {
+pub(in crate::provider) fn missing(program: &str) -> Failure {
     let failure = Failure::new(format!("`{program}` is not installed"));
     let (debian, fedora, brew) = match program {
         "qemu-system-x86_64" => ("qemu-system-x86", "qemu-system-x86-core", "qemu"),

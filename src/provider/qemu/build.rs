@@ -9,12 +9,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::desired::Build;
+use crate::provider::debian::{Bootstrap, Format};
 use crate::provider::qemu::binary::{Arch, missing, tool};
-use crate::provider::qemu::catalogue::codename;
 use crate::provider::qemu::folder::{make_private, problem, remove_file, remove_tree, write_file};
 use crate::provider::qemu::store::{DISK, INITRD, KERNEL};
 use crate::resource::{Context, Failure};
-use crate::transport::{Command, local};
+use crate::transport::local;
 
 const ESSENTIAL: &str = include_str!("build/essential.sh");
 const CUSTOMIZE: &str = include_str!("build/customize.sh");
@@ -122,35 +122,18 @@ PATH="$PATH:/usr/sbin:/sbin" mke2fs -q -t ext4 -L root -E lazy_itable_init=1,laz
 "#;
 
 async fn debootstrap(build: &Build, arch: Arch, yard: &Yard, cx: &Context) -> Result<(), Failure> {
-    let version = build.release.trim_start_matches("debian-");
-    let mut argv: Vec<String> = ["mmdebstrap", "--variant=minbase", "--format=directory"].map(Into::into).into();
-    argv.push(format!("--mode={}", if yard.privileged { "root" } else { "unshare" }));
-    argv.push(format!("--architectures={}", arch.debian()));
-    argv.push(format!("--include={}", packages(build, arch)));
-    argv.push("--dpkgopt=force-unsafe-io".into());
-    argv.extend(["man", "doc", "locale", "info"].map(|dir| format!("--dpkgopt=path-exclude=/usr/share/{dir}/*")));
-    argv.push("--dpkgopt=path-include=/usr/share/doc/*/copyright".into());
-    argv.push(format!("--essential-hook=sh {} \"$1\"", yard.text("essential.sh")));
-    argv.push(format!("--customize-hook=sh {} \"$1\"", yard.text("customize.sh")));
-    argv.extend([codename(version).to_owned(), yard.text("root")]);
-    argv.extend(build.mirror.clone());
-    cx.progress.say(format!("building {} from packages", build.release));
-    let mut say = |line: &str| {
-        if let Some(step) = line.strip_prefix("I: ") {
-            cx.progress.say(format!("building {}: {step}", build.release));
-        }
+    let bootstrap = Bootstrap {
+        release: &build.release,
+        arch: arch.debian(),
+        packages: &packages(build, arch),
+        mirror: build.mirror.as_deref(),
+        hooks: &[
+            format!("--essential-hook=sh {} \"$1\"", yard.text("essential.sh")),
+            format!("--customize-hook=sh {} \"$1\"", yard.text("customize.sh")),
+        ],
+        privileged: yard.privileged,
     };
-    let command = Command::new(argv).timeout(LIMIT);
-    let output = tokio::select! {
-        output = local::stream(&command, &mut say) => output.map_err(|error| Failure::new(error.to_string()))?,
-        () = cx.cancel.cancelled() => return Err(Failure::new(format!("stopped while building {}", build.release))),
-    };
-    if output.success() {
-        return Ok(());
-    }
-    Err(Failure::new(format!("mmdebstrap could not build {}", build.release))
-        .hint("check that the package names exist in that release and that the archive can be reached")
-        .detail(&output.stderr))
+    bootstrap.run(Format::Folder, &yard.path("root"), LIMIT, cx).await
 }
 
 /// A folder to build in. Without root, the tree belongs to users of a namespace to whom the cache is closed, so it

@@ -2,6 +2,7 @@
 //! when the image is downloaded: these files are rebuilt every few weeks.
 
 use crate::note::suggestion;
+use crate::provider::debian::codename;
 use crate::provider::qemu::binary::Arch;
 
 /// Where an image is and where its digest is written.
@@ -45,14 +46,6 @@ fn debian(version: &str, arch: Arch) -> Entry {
     let folder = format!("https://cloud.debian.org/images/cloud/{codename}/latest");
     let url = format!("{folder}/debian-{version}-genericcloud-{}.qcow2", arch.debian());
     Entry { url, digests: format!("{folder}/SHA512SUMS") }
-}
-
-/// What Debian calls a release in its archive.
-pub(super) fn codename(version: &str) -> &'static str {
-    match version {
-        "12" => "bookworm",
-        _ => "trixie",
-    }
 }
 
 fn ubuntu(version: &str, arch: Arch) -> Entry {

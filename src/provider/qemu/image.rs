@@ -69,7 +69,7 @@ impl Recipe {
         if let Some(stored) = store::find(setup, &self.name, &self.cached)? {
             return Ok(stored);
         }
-        let workshop = Workshop::enter(setup, &self.cached, cx).await?;
+        let workshop = Workshop::enter(&setup.dirs, &self.cached, cx).await?;
         // Another process may have made it while we waited.
         if let Some(stored) = store::find(setup, &self.name, &self.cached)? {
             return Ok(stored);

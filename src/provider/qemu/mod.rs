@@ -4,8 +4,8 @@
 //! machines share a segment, a switch of our own. Everything is found again by looking into those folders.
 
 mod accelerator;
-mod access;
-mod binary;
+pub(super) mod access;
+pub(super) mod binary;
 mod build;
 mod capabilities;
 mod catalogue;
@@ -24,9 +24,9 @@ mod qcow2;
 mod seed;
 mod segment;
 mod settings;
-mod store;
+pub(super) mod store;
 pub mod switch;
-mod user_data;
+pub(super) mod user_data;
 mod vfat;
 mod vm;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dirs::Dirs;
 use crate::provider::qemu::Setup;
 use crate::provider::qemu::folder::{
     Folder, make_private, problem, provider_folder, read_json, remove_file, remove_tree, write_file,
@@ -24,20 +25,20 @@ const TURN: Duration = Duration::from_millis(500);
 
 /// What is known of an image; its `image.json`, written when everything else is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Meta {
+pub(in crate::provider) struct Meta {
     /// The image's name among the resources.
-    pub(super) name: String,
+    pub(in crate::provider) name: String,
     /// Where it came from, in words.
-    pub(super) source: String,
+    pub(in crate::provider) source: String,
     /// Of the downloaded file.
-    pub(super) digest: Option<String>,
+    pub(in crate::provider) digest: Option<String>,
     /// Whether it is booted with a kernel beside it rather than by the boot loader in it.
-    pub(super) kernel: bool,
+    pub(in crate::provider) kernel: bool,
 }
 
 /// An image that is there, in the cache or in a machine's folder.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(in crate::provider) struct Stored {
     folder: PathBuf,
     disk: &'static str,
     pub(super) meta: Meta,
@@ -71,7 +72,7 @@ pub(super) fn unlink_from(machine: &Folder) -> Result<(), Failure> {
 
 /// Looks in the cache for `cached`, then in the folders of this provider's machines for any image of that name.
 pub(super) fn find(setup: &Setup, name: &str, cached: &str) -> Result<Option<Stored>, Failure> {
-    let cached = cache(setup).join(cached);
+    let cached = cache(&setup.dirs).join(cached);
     if let Some(stored) = open(cached, DISK, name)? {
         return Ok(Some(stored));
     }
@@ -91,16 +92,16 @@ fn open(folder: PathBuf, disk: &'static str, name: &str) -> Result<Option<Stored
 
 /// A place to make an image in, held by one process at a time. What an interrupted one left is still in it.
 #[derive(Debug)]
-pub(super) struct Workshop {
-    pub(super) folder: PathBuf,
+pub(in crate::provider) struct Workshop {
+    pub(in crate::provider) folder: PathBuf,
     place: PathBuf,
     _lock: File,
 }
 
 impl Workshop {
     /// Waits while another process makes the same image.
-    pub(super) async fn enter(setup: &Setup, name: &str, cx: &Context) -> Result<Self, Failure> {
-        let cache = cache(setup);
+    pub(in crate::provider) async fn enter(dirs: &Dirs, name: &str, cx: &Context) -> Result<Self, Failure> {
+        let cache = cache(dirs);
         make_private(&cache)?;
         let path = cache.join(format!("{name}.lock"));
         let lock = File::options().create(true).append(true).open(&path).map_err(problem(&path))?;
@@ -120,7 +121,7 @@ impl Workshop {
     }
 
     /// Moves what was made into the cache.
-    pub(super) fn finish(self, meta: Meta) -> Result<Stored, Failure> {
+    pub(in crate::provider) fn finish(self, meta: Meta) -> Result<Stored, Failure> {
         let text = serde_json::to_string_pretty(&meta).expect("plain data");
         write_file(&self.folder.join(META), text.as_bytes(), 0o600)?;
         remove_tree(&self.place)?;
@@ -129,8 +130,9 @@ impl Workshop {
     }
 }
 
-fn cache(setup: &Setup) -> PathBuf {
-    setup.dirs.cache.join("images")
+/// Where images are kept, each in a folder of its own.
+pub(in crate::provider) fn cache(dirs: &Dirs) -> PathBuf {
+    dirs.cache.join("images")
 }
 
 /// Put together under another name: `to` may be all that is left of the image.

@@ -10,24 +10,24 @@ const MERGE: &str = "list(append)+dict(no_replace,recurse_list)+str()";
 
 /// What our part says.
 #[derive(Clone, Debug)]
-pub(super) struct Ours<'a> {
-    pub(super) host_name: &'a str,
+pub(in crate::provider) struct Ours<'a> {
+    pub(in crate::provider) host_name: &'a str,
     /// The account that is logged in as.
-    pub(super) user: &'a str,
-    pub(super) authorized_keys: Vec<String>,
+    pub(in crate::provider) user: &'a str,
+    pub(in crate::provider) authorized_keys: Vec<String>,
     /// The one of them that must be let in at every start.
-    pub(super) project_key: &'a str,
+    pub(in crate::provider) project_key: &'a str,
     /// The machine's host key: the private half in OpenSSH's form, and the public one.
-    pub(super) host_key: [&'a str; 2],
-    pub(super) mounts: &'a [Mount],
+    pub(in crate::provider) host_key: [&'a str; 2],
+    pub(in crate::provider) mounts: &'a [Mount],
 }
 
 /// A disk with a file system, and where it is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount {
-    pub(super) disk: String,
-    pub(super) filesystem: String,
-    pub(super) path: Option<String>,
+pub(in crate::provider) struct Mount {
+    pub(in crate::provider) disk: String,
+    pub(in crate::provider) filesystem: String,
+    pub(in crate::provider) path: Option<String>,
 }
 
 /// Runs at every boot, so that a disk attached later is prepared too. `$1` device, `$2` file system, `$3` mount point.
@@ -43,7 +43,7 @@ mountpoint -q "$dir" || mount "$dir"
 "#;
 
 /// The whole `user-data` file.
-pub(super) fn user_data(user: Option<&str>, ours: &Ours<'_>) -> String {
+pub(in crate::provider) fn user_data(user: Option<&str>, ours: &Ours<'_>) -> String {
     let ours = format!("#cloud-config\n{:#}\n", cloud_config(ours));
     let mut hasher = Sha256::new();
     hasher.update(user.unwrap_or_default());

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 pub struct Sandbox {
     folder: TempDir,
     cache: Option<PathBuf>,
+    /// The process whose network commands are run in.
+    network: Option<u32>,
 }
 
 /// How a command ended, and what it said.
@@ -23,7 +25,7 @@ impl Sandbox {
     pub fn new() -> Self {
         let folder = TempDir::with_prefix("machine-").expect("a folder");
         std::fs::create_dir(folder.path().join("project")).expect("a folder");
-        Self { folder, cache: None }
+        Self { folder, cache: None, network: None }
     }
 
     /// With this Machinefile.
@@ -37,6 +39,24 @@ impl Sandbox {
     pub fn sharing_images(mut self) -> Self {
         self.cache = Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache"));
         self
+    }
+
+    /// Runs commands in the network of another process.
+    pub fn in_network_of(mut self, pid: u32) -> Self {
+        self.network = Some(pid);
+        self
+    }
+
+    /// A command in that network, or here.
+    pub fn program(&self, program: &str) -> Command {
+        match self.network {
+            None => Command::new(program),
+            Some(pid) => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--net=/proc/{pid}/ns/net")).args(["--", program]);
+                command
+            }
+        }
     }
 
     pub fn project(&self) -> PathBuf {
@@ -61,7 +81,7 @@ impl Sandbox {
     }
 
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_machine"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_machine"));
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.args(arguments).current_dir(self.project()).stdin(Stdio::null()).env_clear().env("PATH", path);
         command

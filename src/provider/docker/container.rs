@@ -1,0 +1,298 @@
+//! `docker.container/<machine>`: the running machine.
+
+use async_trait::async_trait;
+use bollard::models::ContainerUpdateBody;
+use bollard::query_parameters::ListContainersOptionsBuilder;
+
+use crate::desired;
+use crate::id::ResourceId;
+use crate::provider::docker::create::{Blueprint, Limits, start};
+use crate::provider::docker::engine::{Engine, failure};
+use crate::provider::docker::found::{Found, PERIOD, find, names};
+use crate::provider::docker::image::Recipe;
+use crate::provider::docker::isolation::{self, Isolation};
+use crate::provider::docker::plan::Plan;
+use crate::provider::docker::seed::{self, Record};
+use crate::provider::docker::{CONTAINER, Docker, execute, label, network, power, rebuild, volume};
+use crate::provider::output;
+use crate::provider::qemu::access;
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Source};
+use crate::value::{Attributes, Value, json};
+
+#[derive(Debug)]
+pub(super) struct Container {
+    id: ResourceId,
+    parents: Vec<Parent>,
+    place: Docker,
+    /// `None` for a machine that is only there to be deleted.
+    wanted: Option<Wanted>,
+    desired: Attributes,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    machine: desired::Machine,
+    recipe: Recipe,
+    plan: Plan,
+    limits: Limits,
+}
+
+impl Container {
+    pub(super) fn new(place: &Docker, machine: &desired::Machine, recipe: Recipe) -> Self {
+        let plan = Plan::of(&place.setup, machine, &recipe);
+        let ram = i64::try_from(machine.resources.ram).unwrap_or(i64::MAX);
+        let limits = Limits { ram, cpus: i64::from(machine.resources.cpus) };
+        let mut desired = plan.attributes();
+        desired.extend(crate::attributes! {
+            "ram": limits.ram,
+            "cpus": limits.cpus,
+            "seed": seed::inputs(machine),
+        });
+        desired.insert(output::POWER.into(), json!("running"));
+        // Who logs in with another key has ours let in over SSH.
+        if machine.ssh.identity.is_none() && !machine.ssh.agent {
+            desired.insert(access::ATTRIBUTE.into(), json!(access::LET_IN));
+        }
+        if let Some(privileged) = place.setup.settings.privileged {
+            desired.insert("privileged".into(), json!(privileged));
+        }
+        let name = machine.name.as_str();
+        let mut parents = parents(place, name, plan.disks.keys().map(String::as_str));
+        parents.extend([Parent::uses(recipe.id()), Parent::after(place.setup.key.clone())]);
+        let wanted = Some(Wanted { machine: machine.clone(), recipe, plan, limits });
+        Self { id: ResourceId::new(CONTAINER, name), parents, place: place.clone(), wanted, desired }
+    }
+
+    /// The disks among `attributes` say what is to be deleted after it.
+    pub(super) fn revived(place: &Docker, machine: &str, attributes: &Attributes) -> Self {
+        let disks = attributes.get("disks").and_then(Value::as_object);
+        let disks = disks.into_iter().flat_map(|disks| disks.keys().map(String::as_str));
+        Self {
+            id: ResourceId::new(CONTAINER, machine),
+            parents: parents(place, machine, disks),
+            place: place.clone(),
+            wanted: None,
+            desired: Attributes::new(),
+        }
+    }
+
+    async fn find(&self) -> Result<Option<Found>, Failure> {
+        find(&self.place.setup, self.place.setup.engine().await?, &self.id).await
+    }
+
+    /// What is there, after what was cut short has been finished or taken back.
+    async fn recover(&self, engine: &Engine) -> Result<Option<Found>, Failure> {
+        let [name, next] = names(&self.place.setup, self.id.name());
+        let Some(found) = self.find().await? else { return Ok(None) };
+        if found.name == next {
+            rebuild::take_over(engine, &next, &name).await?;
+            return self.find().await;
+        }
+        if found.seed.is_none() && found.power == "stopped" {
+            isolation::remove(engine, &name).await?;
+            return Ok(None);
+        }
+        Ok(Some(found))
+    }
+
+    /// Brings the machine to what it should be from wherever it is.
+    async fn converge(&self, cx: &Context) -> Result<Attributes, Failure> {
+        let wanted = self.wanted.as_ref().ok_or_else(|| Failure::new("nothing says what it should be"))?;
+        let engine = self.place.setup.engine().await?;
+        match self.recover(engine).await? {
+            None => self.make(wanted, engine, cx).await?,
+            Some(found) => self.change(wanted, found, engine, cx).await?,
+        }
+        let found = self.find().await?.ok_or_else(|| Failure::new(format!("{} vanished", self.id)))?;
+        Ok(self.seen(&found, cx))
+    }
+
+    async fn make(&self, wanted: &Wanted, engine: &Engine, cx: &Context) -> Result<(), Failure> {
+        let [name, _] = names(&self.place.setup, self.id.name());
+        let image = wanted.recipe.obtain(&self.place.setup, engine, cx).await?;
+        cx.progress.say(format!("starting {}", self.id.name()));
+        let record = Record::new(cx, self.id.as_str())?;
+        let blueprint = Blueprint {
+            id: &self.id,
+            plan: &wanted.plan,
+            isolation: isolation::choose(&self.place.setup, engine, &image, &self.id).await?,
+            image,
+            host_key: record.public_host_key()?,
+            limits: wanted.limits,
+        };
+        blueprint.make(&self.place, engine, &name).await?;
+        self.seed(record, wanted, engine, &name, cx).await?;
+        start(engine, &name, self.id.name()).await
+    }
+
+    async fn seed(
+        &self,
+        record: Record,
+        wanted: &Wanted,
+        engine: &Engine,
+        name: &str,
+        cx: &Context,
+    ) -> Result<(), Failure> {
+        let public = self.project_key(cx);
+        let public = public.ok_or_else(|| Failure::new(format!("{} shows no public key", self.place.setup.key)))?;
+        record.write(engine, name, &wanted.machine, public).await
+    }
+
+    fn project_key(&self, cx: &Context) -> Option<String> {
+        cx.output(&self.place.setup.key, "public-key")?.as_str().map(str::to_owned)
+    }
+
+    fn seen(&self, found: &Found, cx: &Context) -> Attributes {
+        let mut attributes = found.attributes();
+        let key = self.project_key(cx);
+        let is_in = key.is_some() && found.seed.as_ref().is_some_and(|seed| seed.project_key == key);
+        let held = if is_in { access::LET_IN } else { "another one is let in" };
+        attributes.insert(access::ATTRIBUTE.into(), json!(held));
+        attributes
+    }
+
+    /// Brings the seed up to date, and lets a new key of the project in at once: cloud-init would at the next start.
+    async fn reseed(&self, wanted: &Wanted, found: &Found, engine: &Engine, cx: &Context) -> Result<(), Failure> {
+        let Some(record) = found.seed.clone() else { return Ok(()) };
+        let key = self.project_key(cx);
+        let known = record.project_key == key;
+        if known && record.inputs == seed::inputs(&wanted.machine) {
+            return Ok(());
+        }
+        if let Some(key) = key.filter(|_| !known && found.power == "running") {
+            let user = wanted.machine.ssh.user.as_str();
+            execute::run(engine, &found.name, ["sh", "-c", access::SCRIPT, "sh", user, &key]).await?;
+        }
+        self.seed(record, wanted, engine, &found.name, cx).await
+    }
+
+    async fn change(&self, wanted: &Wanted, found: Found, engine: &Engine, cx: &Context) -> Result<(), Failure> {
+        let [name, _] = names(&self.place.setup, self.id.name());
+        self.reseed(wanted, &found, engine, cx).await?;
+        let asked = self.place.setup.settings.privileged.map_or(found.isolation, Isolation::of);
+        // A container keeps to the network it was made on, even when there is another one of that name.
+        let stray = found.power == "stopped" && found.network != network::id(&self.place, engine).await?;
+        if found.plan != wanted.plan || found.isolation != asked || stray {
+            let blueprint = Blueprint {
+                id: &self.id,
+                plan: &wanted.plan,
+                image: String::new(),
+                isolation: asked,
+                host_key: found.host_key.clone(),
+                limits: wanted.limits,
+            };
+            rebuild::rebuild(&self.place, engine, blueprint, cx).await?;
+            return start(engine, &name, self.id.name()).await;
+        }
+        if (found.ram, found.cpus) != (Some(wanted.limits.ram), Some(wanted.limits.cpus)) {
+            limit(engine, &name, wanted.limits).await?;
+        }
+        power::run(engine, &found, self.id.name(), cx).await
+    }
+
+    /// Everything at the engine that is of this machine and is no volume.
+    async fn remove(&self, engine: &Engine, cx: &Context) -> Result<(), Failure> {
+        let keeps = self.find().await?.is_some_and(|found| !found.plan.disks.is_empty());
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&label::filter(&self.place.setup));
+        let containers = engine.list_containers(Some(options.build())).await.map_err(failure)?;
+        for container in containers {
+            if label::resource(container.labels.as_ref()).as_ref() != Some(&self.id) {
+                continue;
+            }
+            let Some(id) = container.id else { continue };
+            // A disk may be kept: what programs have yet to write to it must not be lost.
+            if keeps {
+                power::stop(engine, &id, self.id.name(), cx).await?;
+            }
+            isolation::remove(engine, &id).await?;
+        }
+        rebuild::sweep_images(&self.place.setup, engine, &self.id).await
+    }
+}
+
+async fn limit(engine: &Engine, name: &str, limits: Limits) -> Result<(), Failure> {
+    let body = ContainerUpdateBody {
+        memory: Some(limits.ram),
+        memory_swap: Some(limits.ram),
+        cpu_period: Some(PERIOD),
+        cpu_quota: Some(limits.quota()),
+        ..ContainerUpdateBody::default()
+    };
+    engine.update_container(name, body).await.map_err(|error| {
+        let failure = failure(error);
+        if failure.message.contains("device or resource busy") {
+            failure.hint("the machine uses more memory than that now: stop something in it, or restart it")
+        } else {
+            failure
+        }
+    })
+}
+
+fn parents<'a>(place: &Docker, machine: &str, disks: impl Iterator<Item = &'a str>) -> Vec<Parent> {
+    let mut parents: Vec<_> = disks.map(|disk| Parent::after(volume::disk_id(machine, disk))).collect();
+    parents.extend([Parent::after(volume::store_id(machine)), Parent::after(place.setup.network_id())]);
+    parents
+}
+
+#[async_trait]
+impl Resource for Container {
+    fn id(&self) -> &ResourceId {
+        &self.id
+    }
+
+    fn parents(&self) -> &[Parent] {
+        &self.parents
+    }
+
+    fn desired(&self) -> &Attributes {
+        &self.desired
+    }
+
+    fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
+        let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
+        let text = match change.path.keys().first().map_or("", String::as_str) {
+            "image" => return Impact::Replace(Disruption::DataLoss),
+            "ram" | "cpus" => return Impact::InPlace(Disruption::None, None),
+            access::ATTRIBUTE => "lets the project's new key in",
+            "seed" => "cloud-init reads it at a machine's first boot: replace the machine to run it",
+            output::POWER if is("paused") => "lets the machine go on",
+            output::POWER => "starts the machine",
+            _ if is("stopped") => "makes the container anew, with all that is in it",
+            other => {
+                let text = format!("restarts the machine in a new container with other {other} and all that was in it");
+                return Impact::InPlace(Disruption::Reboot, Some(text));
+            }
+        };
+        Impact::InPlace(Disruption::None, Some(text.to_owned()))
+    }
+
+    /// The root file system is the container's own.
+    fn deletion(&self) -> Disruption {
+        Disruption::DataLoss
+    }
+
+    /// Not by the listing alone: whether the project's key is let in shows once that has been read.
+    fn realm(&self) -> Option<&str> {
+        Some(self.place.name())
+    }
+
+    async fn read(&self, cx: &Context) -> Observation {
+        match self.find().await {
+            Ok(Some(found)) => Observation::Present(self.seen(&found, cx)),
+            Ok(None) => Observation::Absent,
+            Err(failure) => Observation::Unreadable(failure.message),
+        }
+    }
+
+    async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
+        self.converge(cx).await
+    }
+
+    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
+        self.converge(cx).await
+    }
+
+    async fn delete(&self, cx: &Context) -> Result<(), Failure> {
+        self.remove(self.place.setup.engine().await?, cx).await
+    }
+}

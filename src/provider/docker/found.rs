@@ -1,0 +1,113 @@
+//! A machine's container as the engine shows it.
+
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
+use bollard::query_parameters::InspectContainerOptions;
+
+use crate::attributes;
+use crate::id::ResourceId;
+use crate::provider::docker::engine::{Engine, present};
+use crate::provider::docker::isolation::Isolation;
+use crate::provider::docker::plan::Plan;
+use crate::provider::docker::seed::{self, Record};
+use crate::provider::docker::{Setup, label};
+use crate::provider::output;
+use crate::resource::Failure;
+use crate::value::{Attributes, json};
+
+/// The period over which processor time is shared out, in microseconds.
+pub(super) const PERIOD: i64 = 100_000;
+
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What it is called at the engine.
+    pub(super) name: String,
+    pub(super) plan: Plan,
+    pub(super) power: &'static str,
+    pub(super) isolation: Isolation,
+    pub(super) host_key: String,
+    pub(super) ram: Option<i64>,
+    pub(super) cpus: Option<i64>,
+    /// The network it is joined to, by the engine's own name for it.
+    pub(super) network: Option<String>,
+    ssh: Option<String>,
+    /// Missing from a container whose making was cut.
+    pub(super) seed: Option<Record>,
+}
+
+/// The name of a machine's container, and the name of the one that is to take its place.
+pub(super) fn names(setup: &Setup, machine: &str) -> [String; 2] {
+    let name = label::name(setup, machine);
+    let next = format!("{name}_new");
+    [name, next]
+}
+
+/// The machine's container. One that was about to take its place stands for it once it is gone.
+pub(super) async fn find(setup: &Setup, engine: &Engine, machine: &ResourceId) -> Result<Option<Found>, Failure> {
+    for name in names(setup, machine.name()) {
+        let found = present(engine.inspect_container(&name, None::<InspectContainerOptions>).await)?;
+        if let Some(found) = found {
+            return Found::of(setup, engine, machine, name, found).await.map(Some);
+        }
+    }
+    Ok(None)
+}
+
+impl Found {
+    async fn of(
+        setup: &Setup,
+        engine: &Engine,
+        machine: &ResourceId,
+        name: String,
+        found: ContainerInspectResponse,
+    ) -> Result<Self, Failure> {
+        let config = found.config.unwrap_or_default();
+        let labels = config.labels.unwrap_or_default();
+        if !label::is(setup, machine, Some(&labels)) {
+            let why = format!("container {name} of the engine is not this project's");
+            return Err(Failure::new(why).hint("remove or rename it"));
+        }
+        let written = |name: &str| labels.get(name).map_or("", String::as_str);
+        let plan = serde_json::from_str(written(label::PLAN))
+            .map_err(|error| Failure::new(format!("label {} of container {name}: {error}", label::PLAN)))?;
+        let host = found.host_config.unwrap_or_default();
+        let period = host.cpu_period.filter(|period| *period > 0).unwrap_or(PERIOD);
+        let nano = host.nano_cpus.filter(|nano| *nano > 0).map(|nano| nano / 1_000_000_000);
+        let network = found.network_settings.unwrap_or_default();
+        let bindings = network.ports.unwrap_or_default();
+        let bindings = bindings.get("22/tcp").cloned().flatten().unwrap_or_default();
+        let ssh = bindings.into_iter().find(|end| end.host_ip.as_deref() == Some("127.0.0.1"));
+        Ok(Self {
+            plan,
+            power: match found.state.and_then(|state| state.status) {
+                Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::RESTARTING) => "running",
+                Some(ContainerStateStatusEnum::PAUSED) => "paused",
+                _ => "stopped",
+            },
+            isolation: Isolation::parse(written(label::ISOLATION)),
+            host_key: written(label::HOST_KEY).to_owned(),
+            ram: host.memory.filter(|memory| *memory > 0),
+            cpus: host.cpu_quota.filter(|quota| *quota > 0).map(|quota| quota / period).or(nano),
+            network: network.networks.and_then(|networks| networks.into_values().next()?.network_id),
+            ssh: ssh.and_then(|end| end.host_port).map(|port| format!("127.0.0.1:{port}")),
+            seed: seed::read(engine, &name).await?,
+            name,
+        })
+    }
+
+    pub(super) fn attributes(&self) -> Attributes {
+        let mut attributes = self.plan.attributes();
+        attributes.extend(attributes! {
+            "ram": self.ram,
+            "cpus": self.cpus,
+            "seed": self.seed.as_ref().map(|seed| seed.inputs.clone()).unwrap_or_default(),
+            "privileged": self.isolation == Isolation::Privileged,
+            "container": self.name.as_str(),
+        });
+        attributes.insert(output::POWER.into(), json!(self.power));
+        attributes.insert(output::HOST_KEY.into(), json!(self.host_key));
+        if let Some(ssh) = &self.ssh {
+            attributes.insert(output::SSH.into(), json!(ssh));
+        }
+        attributes
+    }
+}

@@ -1,0 +1,187 @@
+//! Containers as machines for real, on an engine that the test starts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use libmachine::desired::{Build, Image};
+use libmachine::dirs::Dirs;
+use libmachine::value::json;
+use serde_json::Value;
+
+use super::engine::Engine;
+use super::{World, machine};
+use crate::support::sandbox::Sandbox;
+
+/// What the computer's network has cannot be reached from where the machines are: the image is handed to the engine
+/// from outside.
+async fn hand_over_the_image(engine: &Engine) {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache/machine");
+    let mut world = World::new();
+    world.dirs = Dirs { cache, ..world.dirs };
+    let provider = world.open([("host", json!(engine.host()))], false).unwrap();
+    let build = Build { release: "debian-13".into(), packages: vec!["busybox-static".into()], mirror: None };
+    let image = provider.expand(&machine(Image::Build(build))).unwrap().resources.remove(0);
+    assert_eq!(image.id().kind(), "docker.image");
+    image.create(&world.context()).await.unwrap();
+}
+
+fn sandbox(engine: &Engine) -> Sandbox {
+    let host = engine.host();
+    let sandbox = Sandbox::with(&format!(
+        "name: pair
+id: x7k2
+providers: {{ here: {{ driver: docker, host: \"{host}\" }} }}
+defaults:
+  provider: here
+  image: {{ build: debian-13, packages: [busybox-static] }}
+  resources: {{ ram: 1, cpus: 2 }}
+machines:
+  web:
+    ports: [\"8080:80\"]
+    engine: {{ options: {{ log-driver: local, debug: true }} }}
+    resources: {{ disks: {{ data: {{ allocation: 1GB, filesystem: ext4, mount: /data }} }} }}
+  db: {{ engine: false }}
+compose:
+  site: {{ on: web, files: [site/compose.yaml] }}
+"
+    ))
+    .sharing_images()
+    .in_network_of(engine.pid());
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart");
+    for name in ["site/compose.yaml", "site/Dockerfile", "site/passwd", "site/www/index.html"] {
+        sandbox.write(name, &std::fs::read_to_string(example.join(name)).expect("an example"));
+    }
+    sandbox
+}
+
+fn page(sandbox: &Sandbox, port: u16) -> Option<String> {
+    let address = format!("http://127.0.0.1:{port}/");
+    let output = sandbox.program("curl").args(["-sS", "--max-time", "20", &address]).output().expect("curl runs");
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn on(sandbox: &Sandbox, machine: &str, command: &[&str]) -> String {
+    let mut words = vec!["ssh", machine, "--"];
+    words.extend_from_slice(command);
+    let ran = sandbox.run(words);
+    assert_eq!(ran.code, 0, "{command:?} on {machine}:\n{}{}", ran.stdout, ran.stderr);
+    ran.stdout.trim().to_owned()
+}
+
+/// Resource, action and disruption of each step.
+fn steps(sandbox: &Sandbox) -> Vec<String> {
+    let plan: Value = serde_json::from_str(&sandbox.ok("plan -o json").stdout).expect("JSON");
+    let text = |step: &Value, key: &str| step[key].as_str().expect("a text").to_owned();
+    let steps = plan["steps"].as_array().expect("a list");
+    steps.iter().map(|step| ["resource", "action", "disruption"].map(|key| text(step, key)).join(" ")).collect()
+}
+
+/// Everything at the engine that carries the project's label, by kind.
+fn labelled(engine: &Engine) -> BTreeMap<&'static str, String> {
+    let filter = "label=machine.owner=pair-x7k2";
+    let of =
+        |kind: &'static str, command: &[&str]| (kind, engine.says(&[command, &["-q", "--filter", filter]].concat()));
+    BTreeMap::from([
+        of("containers", &["ps", "-a"]),
+        of("networks", &["network", "ls"]),
+        of("volumes", &["volume", "ls"]),
+        of("images", &["image", "ls", "-a"]),
+    ])
+}
+
+#[tokio::test]
+async fn containers_are_machines_that_follow_every_edit() {
+    let engine = Engine::start();
+    hand_over_the_image(&engine).await;
+    let sandbox = sandbox(&engine);
+
+    let up = sandbox.ok("up -y");
+    assert!(up.stdout.contains("http://127.0.0.1:8080"), "{}", up.stdout);
+    assert!(page(&sandbox, 8080).expect("a page").contains("Hello from a machine"));
+    sandbox.assert_converged();
+    assert_machines_are_of_their_own(&sandbox);
+
+    options_and_limits_change_in_place(&engine, &sandbox);
+    a_killed_machine_is_started_again(&engine, &sandbox);
+    a_port_changes_in_a_new_container_that_has_everything(&sandbox);
+    a_container_that_was_removed_is_made_again(&engine, &sandbox);
+    a_lost_key_is_replaced_while_the_machines_run(&sandbox);
+
+    sandbox.ok("destroy -y");
+    for (kind, left) in labelled(&engine) {
+        assert_eq!(left, "", "{kind} are left");
+    }
+    assert!(page(&sandbox, 8081).is_none(), "the port is free again");
+}
+
+fn assert_machines_are_of_their_own(sandbox: &Sandbox) {
+    for machine in ["web", "db"] {
+        assert_eq!(on(sandbox, machine, &["hostname"]), machine);
+        assert_eq!(on(sandbox, machine, &["sudo", "systemctl", "--failed", "--no-legend"]), "");
+        let other = if machine == "web" { "db" } else { "web" };
+        on(sandbox, machine, &["sudo", "busybox", "ping", "-c", "1", "-W", "10", other]);
+    }
+    assert_ne!(on(sandbox, "web", &["cat", "/etc/machine-id"]), on(sandbox, "db", &["cat", "/etc/machine-id"]));
+    assert_eq!(on(sandbox, "web", &["sudo", "docker", "info", "-f", "{{.Driver}}"]), "overlay2");
+    let engine = sandbox.run(["ssh", "db", "--", "systemctl", "is-active", "docker"]);
+    assert_eq!(engine.stdout.trim(), "inactive", "no engine was asked for");
+}
+
+fn options_and_limits_change_in_place(engine: &Engine, sandbox: &Sandbox) {
+    let booted = on(sandbox, "web", &["stat", "-c", "%Y", "/run/systemd"]);
+    sandbox.edit("Machinefile.yaml", ", debug: true", ", debug: false");
+    sandbox.edit("Machinefile.yaml", "ram: 1,", "ram: 0.75,");
+    assert_eq!(
+        steps(sandbox),
+        ["docker.container/db update none", "docker.container/web update none", "engine.daemon/web update reload",]
+    );
+    sandbox.ok("up -y");
+    assert_eq!(engine.says(&["inspect", "-f", "{{.HostConfig.Memory}}", "pair-x7k2.web"]), (768 << 20).to_string());
+    assert_eq!(on(sandbox, "web", &["stat", "-c", "%Y", "/run/systemd"]), booted, "nothing was restarted");
+    sandbox.assert_converged();
+}
+
+fn a_killed_machine_is_started_again(engine: &Engine, sandbox: &Sandbox) {
+    let id = on(sandbox, "web", &["cat", "/etc/machine-id"]);
+    engine.says(&["kill", "pair-x7k2.web"]);
+    let plan = sandbox.ok("plan").stdout;
+    assert!(plan.contains("power  stopped → running"), "{plan}");
+    sandbox.ok("up -y");
+    assert!(page(sandbox, 8080).expect("a page").contains("Hello from a machine"));
+    assert_eq!(on(sandbox, "web", &["cat", "/etc/machine-id"]), id);
+    sandbox.assert_converged();
+}
+
+fn a_port_changes_in_a_new_container_that_has_everything(sandbox: &Sandbox) {
+    on(sandbox, "web", &["sudo", "sh", "-c", "echo kept | tee /data/note /root/note"]);
+    let id = on(sandbox, "web", &["cat", "/etc/machine-id"]);
+    sandbox.edit("Machinefile.yaml", "8080:80", "8081:80");
+    assert_eq!(steps(sandbox)[0], "docker.container/web update reboot");
+    sandbox.ok("up -y");
+    assert!(page(sandbox, 8081).expect("a page").contains("Hello from a machine"));
+    assert!(page(sandbox, 8080).is_none());
+    assert_eq!(on(sandbox, "web", &["sudo", "cat", "/data/note", "/root/note"]), "kept\nkept");
+    assert_eq!(on(sandbox, "web", &["cat", "/etc/machine-id"]), id);
+    sandbox.assert_converged();
+}
+
+/// The root file system is gone with it; disks and what the engine kept are not.
+fn a_container_that_was_removed_is_made_again(engine: &Engine, sandbox: &Sandbox) {
+    engine.says(&["rm", "-f", "pair-x7k2.web"]);
+    let plan = steps(sandbox);
+    assert!(plan.contains(&"docker.container/web create none".to_owned()), "{plan:?}");
+    sandbox.ok("up -y");
+    assert_eq!(on(sandbox, "web", &["cat", "/data/note"]), "kept");
+    assert!(page(sandbox, 8081).expect("a page").contains("Hello from a machine"));
+    sandbox.assert_converged();
+}
+
+fn a_lost_key_is_replaced_while_the_machines_run(sandbox: &Sandbox) {
+    let booted = on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]);
+    std::fs::remove_dir_all(sandbox.home().join("state")).expect("a folder");
+    let plan = sandbox.ok("plan").stdout;
+    assert!(plan.contains("lets the project's new key in"), "{plan}");
+    sandbox.ok("up -y");
+    assert_eq!(on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]), booted);
+    sandbox.assert_converged();
+}
