@@ -10,7 +10,7 @@ use crate::desired::{Desired, Machine};
 use crate::dirs::Dirs;
 use crate::host::{self, Hosts};
 use crate::id::{Name, ResourceId};
-use crate::keyring::{self, Key};
+use crate::keyring::{self, Key, Keyring};
 use crate::note::{Note, suggestion};
 use crate::provider::{DRIVERS, Driver, Provider, Site, setting};
 use crate::resource::{Resource, Source};
@@ -50,18 +50,17 @@ pub fn drivers() -> Vec<crate::desired::Driver<'static>> {
 }
 
 /// Opens the providers and expands every machine with what runs on it. All findings are reported, not the first.
-pub fn expand(desired: &Desired, dirs: &Dirs) -> Result<(Catalog, Vec<Note>), Vec<Note>> {
+pub fn expand(desired: &Desired, dirs: &Dirs, keyring: &Arc<Keyring>) -> Result<(Catalog, Vec<Note>), Vec<Note>> {
     let key = keyring::id(&desired.owner);
     let mut notes = Vec::new();
     let providers = open_providers(desired, dirs, &key, &mut notes);
     if crate::note::has_errors(&notes) {
         return Err(notes);
     }
-    let key_file = keyring::private_key(dirs, &desired.owner);
     let idle = idle_providers(desired, dirs, &key);
-    let hosts = Arc::new(Hosts::over_ssh(Connections::default(), key.clone(), key_file));
+    let hosts = Arc::new(Hosts::over_ssh(Connections::default(), key.clone(), Arc::clone(keyring)));
     let mut catalog = Catalog {
-        resources: vec![Arc::new(Key::new(dirs, &desired.owner))],
+        resources: vec![Arc::new(Key::new(keyring, &desired.owner))],
         sources: providers.values().chain(&idle).map(|provider| Arc::clone(provider) as Arc<dyn Source>).collect(),
         providers,
         machines: BTreeMap::new(),

@@ -25,7 +25,7 @@ pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> 
     })
     .await;
     if matches!(exit, Ok(Exit::Done)) {
-        project.place.clear().await;
+        project.remove_state().await;
     }
     claim.release().await;
     exit

@@ -16,6 +16,7 @@ use crate::config::{self, Config, FlagKind};
 use crate::desired::{self, Desired, Protocol};
 use crate::dirs::Dirs;
 use crate::id::{Name, Owner};
+use crate::keyring::{Cipher, Keyring};
 use crate::note::{Note, has_errors, suggestion};
 use crate::provider::DRIVERS;
 use crate::reconcile::{Goal, Proposal, propose};
@@ -40,6 +41,7 @@ pub(super) struct Project {
     pub(super) catalog: Catalog,
     pub(super) dirs: Dirs,
     pub(super) place: Place,
+    pub(super) keyring: Arc<Keyring>,
     texts: BTreeMap<String, String>,
     /// The flags that say what the project is, for the command that goes on from here.
     words: Vec<String>,
@@ -70,14 +72,15 @@ impl Project {
         };
         let (desired, notes) = desired::resolve(&config, &surroundings);
         let desired = accept(&config, desired, &notes, style)?;
-        let (catalog, notes) = match catalog::expand(&desired, &dirs) {
+        let place = place(global, &environment, &dirs, &desired)?;
+        let keyring = keyring(&place, &environment, &dirs, &desired)?;
+        let (catalog, notes) = match catalog::expand(&desired, &dirs, &keyring) {
             Ok((catalog, notes)) => (Some(catalog), notes),
             Err(notes) => (None, notes),
         };
         let catalog = accept(&config, catalog, &notes, style)?;
-        let place = place(global, &environment, &dirs, &desired)?;
         let texts = config.contents().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-        Ok(Self { desired, catalog, dirs, place, texts, words: words(global), style })
+        Ok(Self { desired, catalog, dirs, place, keyring, texts, words: words(global), style })
     }
 
     /// What a saved plan is bound to before anything is looked at.
@@ -87,6 +90,12 @@ impl Project {
 
     pub(super) fn owner(&self) -> &Owner {
         &self.desired.owner
+    }
+
+    /// After everything else is gone: our memory of it. What cannot be removed is found and used by the next run.
+    pub(super) async fn remove_state(&self) {
+        self.place.clear().await;
+        _ = std::fs::remove_dir_all(self.dirs.state.join(self.owner().slug()));
     }
 
     pub(super) fn context(&self, cancel: CancellationToken) -> Context {
@@ -160,6 +169,20 @@ impl Project {
         }
         text
     }
+}
+
+/// The holder of the project's secrets. What was kept here before a team shared them moves there.
+fn keyring(
+    place: &Place,
+    environment: &config::Environment,
+    dirs: &Dirs,
+    desired: &Desired,
+) -> Result<Arc<Keyring>, Error> {
+    let cipher = Cipher::new(&desired.store.encrypt_to, environment, dirs)
+        .map_err(|why| Error::failed(format!("store.encrypt-to: {why}")))?;
+    let keyring = Keyring::new(place.vault(), cipher);
+    let here = || Place::Folder(dirs.state.join(desired.owner.slug())).vault();
+    Ok(Arc::new(if matches!(place, Place::Shared(_)) { keyring.taking_over(here()) } else { keyring }))
 }
 
 /// Where the project's records and secrets are.

@@ -1,10 +1,15 @@
 //! `machine ssh`: the system's own client, with the host key pinned and the right key in hand.
 
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
 use super::args::{Global, Ssh};
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::Project;
-use crate::keyring;
 use crate::provider::output;
 use crate::reconcile::look_at;
 use crate::resource::Observation;
@@ -38,10 +43,13 @@ pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
     let Some((host, port)) = text(output::SSH).rsplit_once(':').map(|(h, p)| (h.to_owned(), p.to_owned())) else {
         return Err(Error::failed(format!("{name} cannot be reached by SSH")));
     };
-    let key = machine.ssh.identity.clone().unwrap_or_else(|| keyring::private_key(&project.dirs, project.owner()));
+    let key = match &machine.ssh.identity {
+        Some(file) => KeyFile::Kept(file.clone()),
+        None => key_file(&project).await?,
+    };
     let known = write_known_hosts(&project, name, &host, &port, &text(output::HOST_KEY))?;
     let mut argv = vec!["ssh".to_owned(), "-F".to_owned(), "none".to_owned(), "-p".to_owned(), port];
-    argv.extend(["-i".to_owned(), key.display().to_string()]);
+    argv.extend(["-i".to_owned(), key.path().display().to_string()]);
     for option in ["StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "LogLevel=ERROR"] {
         argv.extend(["-o".to_owned(), option.to_owned()]);
     }
@@ -56,6 +64,42 @@ pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
     Ok(Exit::Remote(u8::try_from(status).unwrap_or(255)))
 }
 
+/// The file that the client reads the project's key from.
+enum KeyFile {
+    Kept(PathBuf),
+    /// Gone when the client ends.
+    Lent(NamedTempFile),
+}
+
+impl KeyFile {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Lent(file) => file.path(),
+        }
+    }
+}
+
+/// A key that is kept encrypted, or in a database, is lent in a file that only its owner may read.
+async fn key_file(project: &Project) -> Result<KeyFile, Error> {
+    let (text, folder) = match project.keyring.export().await.map_err(Error::failed)? {
+        Some((_, Some(file))) => return Ok(KeyFile::Kept(file)),
+        Some((text, None)) => (text, &project.dirs.runtime),
+        None => {
+            let again = project.command("up");
+            return Err(Error::failed("the project has no SSH key here").hint(format!("make one: {again}")));
+        }
+    };
+    let lend = || -> std::io::Result<NamedTempFile> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let mut file = tempfile::Builder::new().prefix("key-").tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        Ok(file)
+    };
+    let lent = lend().map_err(|why| Error::failed(format!("cannot write to {}: {why}", folder.display())))?;
+    Ok(KeyFile::Lent(lent))
+}
+
 /// The one host key the client may see, in a file of the project's state folder.
 fn write_known_hosts(
     project: &Project,
@@ -63,7 +107,7 @@ fn write_known_hosts(
     host: &str,
     port: &str,
     key: &str,
-) -> Result<std::path::PathBuf, Error> {
+) -> Result<PathBuf, Error> {
     let folder = project.dirs.state.join(project.owner().slug()).join("known-hosts");
     let path = folder.join(name.as_str());
     let write = || -> std::io::Result<()> {

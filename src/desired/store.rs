@@ -9,6 +9,8 @@ pub struct Store {
     pub postgres: Option<String>,
     /// How long a silent run keeps the project to itself.
     pub lease: Duration,
+    /// The age recipients of the project's secrets; none: they are not encrypted.
+    pub encrypt_to: Vec<String>,
 }
 
 impl Store {

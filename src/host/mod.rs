@@ -17,7 +17,6 @@ mod ready;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use compose::bundle::{Bundle, Error as BundleError};
@@ -31,6 +30,7 @@ use crate::host::names::Names;
 use crate::host::reach::Reach;
 use crate::host::ready::Ready;
 use crate::id::{Name, ResourceId};
+use crate::keyring::Keyring;
 use crate::note::Note;
 use crate::resource::Resource;
 use crate::transport::Transport;
@@ -38,33 +38,33 @@ use crate::transport::ssh::{Connections, Endpoint};
 
 type Dial = dyn Fn(Endpoint) -> Arc<dyn Transport> + Send + Sync;
 
-/// How machines are reached: a way to connect and the project's private key.
+/// How machines are reached: a way to connect and the holder of the project's private key.
 pub struct Hosts {
     dial: Box<Dial>,
     key: ResourceId,
-    key_file: PathBuf,
+    keyring: Arc<Keyring>,
 }
 
 impl std::fmt::Debug for Hosts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hosts").field("key_file", &self.key_file).finish_non_exhaustive()
+        f.debug_struct("Hosts").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
 impl Hosts {
-    /// Over SSH. `key` is the resource that makes the private key in `key_file`.
+    /// Over SSH. `key` is the resource that makes the private key in the keyring.
     #[must_use]
-    pub fn over_ssh(connections: Connections, key: ResourceId, key_file: PathBuf) -> Self {
-        Self::new(move |endpoint| connections.get(endpoint), key, key_file)
+    pub fn over_ssh(connections: Connections, key: ResourceId, keyring: Arc<Keyring>) -> Self {
+        Self::new(move |endpoint| connections.get(endpoint), key, keyring)
     }
 
     /// Through whatever `dial` connects to.
     pub fn new(
         dial: impl Fn(Endpoint) -> Arc<dyn Transport> + Send + Sync + 'static,
         key: ResourceId,
-        key_file: PathBuf,
+        keyring: Arc<Keyring>,
     ) -> Self {
-        Self { dial: Box::new(dial), key, key_file }
+        Self { dial: Box::new(dial), key, keyring }
     }
 }
 

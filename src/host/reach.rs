@@ -11,7 +11,7 @@ use crate::host::facts::{self, Facts};
 use crate::id::{Name, ResourceId};
 use crate::provider::output;
 use crate::resource::{Context, Failure};
-use crate::transport::ssh::{Endpoint, Identity};
+use crate::transport::ssh::{Endpoint, Held, Identity, Key};
 use crate::transport::{Command, Error, Lines, Output, Transport};
 use crate::value::Value;
 
@@ -87,12 +87,13 @@ impl Reach {
             self.text(cx, attribute)
                 .ok_or_else(|| Failure::new(format!("{} does not say its `{attribute}` yet", self.machine)))
         };
-        let file = self.ssh.identity.clone().unwrap_or_else(|| self.hosts.key_file.clone());
+        let project_key = || self.hosts.keyring.private_key().map_or(Key::Missing, |key| Key::Held(Held::new(key)));
+        let key = self.ssh.identity.clone().map_or_else(project_key, Key::File);
         let endpoint = Endpoint {
             address: known(output::SSH)?,
             user: self.ssh.user.to_string(),
             host_key: known(output::HOST_KEY)?,
-            identity: Identity { file, agent: self.ssh.agent },
+            identity: Identity { key, agent: self.ssh.agent },
         };
         Ok((self.hosts.dial)(endpoint))
     }

@@ -8,9 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use libmachine::attributes;
 use libmachine::desired::{Disk, Engine, Image, Machine, Resources, Ssh};
+use libmachine::dirs::Dirs;
 use libmachine::host::{Hosts, expand};
 use libmachine::id::{Name, Owner, ResourceId};
+use libmachine::keyring::{Cipher, Keyring};
 use libmachine::resource::{Context, Disruption, Impact, Observation, Outputs, Progress, Resource, diff};
+use libmachine::store::Files;
 use libmachine::transport::{Command, Error, Lines, Output, Transport};
 use libmachine::value::{Path, Value, json};
 use tokio::sync::Notify;
@@ -96,6 +99,21 @@ fn facts(more: &str) -> Output {
     said(0, &text.concat())
 }
 
+/// Without a key in it.
+fn keyring() -> Arc<Keyring> {
+    let [config, state] = ["config", "state"].map(|name| PathBuf::from("/nowhere").join(name));
+    let dirs = Dirs {
+        global: config.clone(),
+        config,
+        state: state.clone(),
+        data: state.clone(),
+        cache: state.clone(),
+        runtime: state,
+    };
+    let cipher = Cipher::new(&[], &BTreeMap::new(), &dirs).unwrap();
+    Arc::new(Keyring::new(Arc::new(Files::new(PathBuf::from("/nowhere/keys"))), cipher))
+}
+
 struct World {
     script: Arc<Script>,
     resources: Vec<Arc<dyn Resource>>,
@@ -115,7 +133,7 @@ impl World {
             let script = Arc::clone(&script);
             move |_| Arc::clone(&script) as Arc<dyn Transport>
         };
-        let hosts = Arc::new(Hosts::new(dial, ResourceId::new("ssh.key", "shop"), PathBuf::from("/key")));
+        let hosts = Arc::new(Hosts::new(dial, ResourceId::new("ssh.key", "shop"), keyring()));
         let vm = ResourceId::new("qemu.vm", "web");
         let peers =
             BTreeMap::from([(name("web"), "10.1.0.2".parse().unwrap()), (name("db"), "10.1.0.3".parse().unwrap())]);

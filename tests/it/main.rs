@@ -31,6 +31,7 @@ mod ssh;
 mod consent;
 mod converge;
 mod documents;
+mod homes;
 mod live;
 mod order;
 mod plan_runs;

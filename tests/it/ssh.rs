@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use libmachine::transport::ssh::{Connections, Endpoint, Identity};
+use libmachine::transport::ssh::{Connections, Endpoint, Identity, Key};
 use libmachine::transport::{Command, Error, Transport};
 use russh::keys::key::safe_rng;
 use russh::keys::ssh_key::LineEnding;
@@ -95,7 +95,7 @@ impl Server {
             address: listener.local_addr().unwrap().to_string(),
             user: "root".into(),
             host_key: host.public_key().to_openssh().unwrap(),
-            identity: Identity { file, agent: false },
+            identity: Identity { key: Key::File(file), agent: false },
         };
         let config = Arc::new(russh::server::Config {
             keys: vec![host],
@@ -198,8 +198,9 @@ async fn a_key_that_is_not_let_in_is_told_so() {
 #[tokio::test]
 async fn a_key_that_cannot_be_read_is_named_with_the_reason() {
     let server = Server::start().await;
-    let (file, agent) = (server.endpoint.identity.file.with_file_name("gone"), false);
-    let missing = Identity { file: file.clone(), agent };
+    let Key::File(file) = &server.endpoint.identity.key else { panic!("a file") };
+    let (file, agent) = (file.with_file_name("gone"), false);
+    let missing = Identity { key: Key::File(file.clone()), agent };
     let ssh = Connections::default().get(Endpoint { identity: missing.clone(), ..server.endpoint.clone() });
     let denied = ssh.run(&sh("true")).await.unwrap_err();
     assert!(denied.to_string().ends_with("gone was not tried: there is no such file)"), "{denied}");

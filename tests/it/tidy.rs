@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("resource", &["id", "value"]),
     ("store", &["id", "value", "resource"]),
     ("transport", &["desired", "id"]),
-    ("keyring", &["id", "value", "dirs", "resource"]),
+    ("keyring", &["id", "value", "dirs", "resource", "store"]),
     ("provider", &["id", "value", "note", "dirs", "desired", "resource", "transport"]),
     ("host", &["id", "value", "note", "dirs", "desired", "resource", "transport", "provider", "keyring"]),
     ("catalog", &["id", "value", "note", "dirs", "desired", "resource", "transport", "provider", "host", "keyring"]),

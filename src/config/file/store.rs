@@ -20,4 +20,8 @@ pub struct Store {
         extend("default" = "20s")
     )]
     pub lease: Option<String>,
+
+    /// Keeps secrets encrypted with age to each of these recipients: `age1…`. The identity that opens them is looked for where sops does, or in `MACHINE_AGE_IDENTITY_FILE`.
+    #[schemars(extend("items" = pattern::text("^age1[02-9ac-hj-np-z]{58}$", "an age recipient: `age1` and 58 letters and digits, as `age-keygen -y` prints it"), "default" = []))]
+    pub encrypt_to: Option<Vec<String>>,
 }

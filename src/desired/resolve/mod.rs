@@ -75,7 +75,11 @@ fn store(config: &Config, notes: &mut Vec<Note>) -> Store {
         let hint = "give it as PGPASSWORD, or the whole address as MACHINE_STORE";
         notes.push(Note::error(at.join("postgres"), "a password does not belong in the Machinefile").hint(hint));
     }
-    Store { postgres: written.postgres, lease: lease.unwrap_or(Store::LEASE) }
+    Store {
+        postgres: written.postgres,
+        lease: lease.unwrap_or(Store::LEASE),
+        encrypt_to: written.encrypt_to.unwrap_or_default(),
+    }
 }
 
 fn are_related(one: &Path, other: &Path) -> bool {

@@ -4,11 +4,11 @@
 //! anew before the next command; a command that had started is never run twice.
 
 mod channel;
+mod identity;
 mod session;
 mod upload;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::transport::{Command, Error, Lines, Output, Transport, quote};
+pub use identity::{Held, Identity, Key};
 use session::Session;
 
 /// Channels open at once on one connection; OpenSSH's `MaxSessions` is 10 and others may be using theirs.
@@ -24,15 +25,6 @@ const CHANNELS: usize = 8;
 
 /// The longest a connection may take, key exchange on a slow machine included.
 const CONNECT: Duration = Duration::from_mins(1);
-
-/// What proves who we are.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Identity {
-    /// A private key file without a passphrase, in OpenSSH's form.
-    pub file: PathBuf,
-    /// Try the keys of the agent at `SSH_AUTH_SOCK` when the file's key is not let in.
-    pub agent: bool,
-}
 
 /// Where a machine answers, and as whom we log in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,7 +9,7 @@ use russh::keys::agent::client::AgentClient;
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 
 use crate::transport::Error;
-use crate::transport::ssh::Endpoint;
+use crate::transport::ssh::{Endpoint, Key};
 
 pub(super) type Channel = russh::Channel<client::Msg>;
 
@@ -83,18 +83,24 @@ fn config(expected: &PublicKey) -> client::Config {
 
 async fn login(handle: &mut Handle<Pin>, endpoint: &Endpoint) -> Result<(), Error> {
     let lost = |error: russh::Error| Error::Unreachable { address: endpoint.address.clone(), why: reason(&error) };
-    let file = &endpoint.identity.file;
-    let untried = match russh::keys::load_secret_key(file, None) {
+    let key = match &endpoint.identity.key {
+        Key::File(file) => russh::keys::load_secret_key(file, None)
+            .map(Arc::new)
+            .map_err(|error| format!(" ({} was not tried: {})", file.display(), unusable(&error))),
+        Key::Held(held) => Ok(Arc::clone(&held.key)),
+        Key::Missing => Err(" (the project has no key yet)".to_owned()),
+    };
+    let untried = match key {
         Ok(key) => {
             let hash = rsa_hash(handle, &key.algorithm()).await;
-            let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
+            let key = PrivateKeyWithHashAlg::new(key, hash);
             let answer = handle.authenticate_publickey(&endpoint.user, key).await.map_err(lost)?;
             if matches!(answer, AuthResult::Success) {
                 return Ok(());
             }
             String::new()
         }
-        Err(error) => format!(" ({} was not tried: {})", file.display(), unusable(&error)),
+        Err(untried) => untried,
     };
     if endpoint.identity.agent && login_by_agent(handle, &endpoint.user).await {
         return Ok(());
