@@ -58,6 +58,12 @@ impl Path {
         Some(Self(init.to_vec()))
     }
 
+    /// Its first keys.
+    #[must_use]
+    pub fn up_to(&self, keys: usize) -> Self {
+        Self(self.0.iter().take(keys).cloned().collect())
+    }
+
     #[must_use]
     pub fn keys(&self) -> &[String] {
         &self.0

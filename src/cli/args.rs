@@ -46,12 +46,14 @@ pub(super) struct Global {
     #[arg(long = "profile", global = true, env = "MACHINE_PROFILE", value_name = "NAME", value_delimiter = ',')]
     pub(super) profiles: Vec<String>,
     /// Set one thing over all files, as in machines.web.resources.ram=4; may be repeated
+    ///
+    /// A variable does it too: MACHINE__MACHINES__WEB__RESOURCES__RAM=4.
     #[arg(long, global = true, value_name = "PATH=VALUE")]
     pub(super) set: Vec<String>,
     /// Leave out what files and variables say at a path, as in machines.*.ports; may be repeated
     #[arg(long, global = true, env = "MACHINE_EXCLUDE_PATH", value_name = "PATH", value_delimiter = ',')]
     pub(super) exclude_path: Vec<String>,
-    /// Leave out a layer: global, user, project, environment, command-line, cloud-init-url or cloud-init-drive
+    /// Leave out a layer; may be repeated
     #[arg(long, global = true, env = "MACHINE_EXCLUDE_LAYER", value_name = "LAYER", value_delimiter = ',')]
     pub(super) exclude_layer: Vec<config::Layer>,
     /// Overrides the project's name
@@ -107,6 +109,10 @@ pub(super) enum Verb {
     Init(Init),
     /// Check the Machinefile without contacting anything
     Validate,
+    /// Show what the settings come to, where each is from, and whether the world is so
+    ///
+    /// Exit status: 0 clean, 2 findings, 1 error.
+    Audit(Audit),
     /// Show what would change, why, and what it disturbs
     Plan(Plan),
     /// Make it so
@@ -170,6 +176,43 @@ pub(super) enum Form {
     /// For pull requests
     #[value(alias = "md")]
     Markdown,
+}
+
+#[derive(Debug, Arguments)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag to be typed")]
+pub(super) struct Audit {
+    /// Print the synthesized configuration, as it can be loaded again
+    #[arg(long, env = "MACHINE_DUMP_CONFIG", value_parser = FalseyValueParser::new())]
+    pub(super) dump_config: bool,
+    /// The same with layer, file and line of every value
+    #[arg(long, env = "MACHINE_ORIGINS", value_parser = FalseyValueParser::new())]
+    pub(super) origins: bool,
+    /// How to print it; yaml where a configuration is printed
+    #[arg(short, long, env = "MACHINE_OUTPUT")]
+    pub(super) output: Option<Notation>,
+    /// Show what a layer changes
+    #[arg(long, value_name = "LAYER", env = "MACHINE_DIFF", conflicts_with_all = ["dump_config", "origins"])]
+    pub(super) diff: Option<config::Layer>,
+    /// Show every text that says something at a path, as in machines.web.resources.ram
+    #[arg(long, value_name = "PATH", env = "MACHINE_WHY", conflicts_with_all = ["dump_config", "origins", "diff"])]
+    pub(super) why: Option<String>,
+    /// List every variable that is read
+    #[arg(long, env = "MACHINE_ENVIRONMENT", value_parser = FalseyValueParser::new(), conflicts_with_all = ["dump_config", "origins", "diff", "why"])]
+    pub(super) environment: bool,
+    /// Show secrets that are written out
+    #[arg(long, env = "MACHINE_SHOW_SECRETS", value_parser = FalseyValueParser::new())]
+    pub(super) show_secrets: bool,
+}
+
+/// The form of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Notation {
+    /// For people
+    #[value(alias = "table")]
+    Text,
+    Yaml,
+    Json,
+    Toml,
 }
 
 #[derive(Debug, Arguments)]

@@ -9,6 +9,8 @@ pub(super) enum Exit {
     Failed,
     /// Changes are pending; only with `--detailed-exitcode`.
     Pending,
+    /// `audit` has something to tell.
+    Findings,
     Usage,
     Interrupted,
     /// Of a command run elsewhere.
@@ -20,7 +22,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
-            Exit::Pending => 2,
+            Exit::Pending | Exit::Findings => 2,
             Exit::Usage => 64,
             Exit::Interrupted => 130,
             Exit::Remote(code) => code,

@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. Thin callers of `reconcile`.
 
 mod args;
+mod audit;
 mod claim;
 mod consent;
 mod destroy;
@@ -60,6 +61,7 @@ async fn dispatch(args: &Args) -> Result<Exit, Error> {
     match &args.verb {
         Verb::Init(verb) => init::run(verb),
         Verb::Validate => validate::run(global).await,
+        Verb::Audit(verb) => audit::run(global, verb).await,
         Verb::Plan(verb) => plan::run(global, verb).await,
         Verb::Up(verb) => up::run(global, verb).await,
         Verb::Destroy(verb) => destroy::run(global, verb).await,

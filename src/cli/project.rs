@@ -43,6 +43,9 @@ pub(super) struct Project {
     pub(super) place: Place,
     pub(super) keyring: Arc<Keyring>,
     texts: BTreeMap<String, String>,
+    pub(super) config: Config,
+    /// Warnings about what the settings mean.
+    pub(super) notes: Vec<Note>,
     /// The flags that say what the project is, for the command that goes on from here.
     words: Vec<String>,
     style: Style,
@@ -70,17 +73,18 @@ impl Project {
             drivers: &catalog::drivers(),
             environment: &environment,
         };
-        let (desired, notes) = desired::resolve(&config, &surroundings);
+        let (desired, mut notes) = desired::resolve(&config, &surroundings);
         let desired = accept(&config, desired, &notes, style)?;
         let place = place(global, &environment, &dirs, &desired)?;
         let keyring = keyring(&place, &environment, &dirs, &desired)?;
-        let (catalog, notes) = match catalog::expand(&desired, &dirs, &keyring) {
+        let (catalog, more) = match catalog::expand(&desired, &dirs, &keyring) {
             Ok((catalog, notes)) => (Some(catalog), notes),
             Err(notes) => (None, notes),
         };
-        let catalog = accept(&config, catalog, &notes, style)?;
-        let texts = config.contents().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-        Ok(Self { desired, catalog, dirs, place, keyring, texts, words: words(global), style })
+        let catalog = accept(&config, catalog, &more, style)?;
+        notes.extend(more);
+        let texts = config.contents();
+        Ok(Self { desired, catalog, dirs, place, keyring, texts, config, notes, words: words(global), style })
     }
 
     /// What a saved plan is bound to before anything is looked at.
@@ -250,7 +254,9 @@ fn words(global: &Global) -> Vec<String> {
     let flag = |name: &'static str| move |text: String| [name.to_owned(), text];
     let files = global.files.iter().map(|file| file.display().to_string()).flat_map(flag("-f"));
     let layers = global.exclude_layer.iter().map(ToString::to_string).flat_map(flag("--exclude-layer"));
-    let several = [("--profile", &global.profiles), ("--exclude-path", &global.exclude_path), ("--set", &global.set)];
+    let schema = crate::schema::machinefile(DRIVERS);
+    let set: Vec<_> = global.set.iter().map(|text| config::without_secret(&schema, text)).collect();
+    let several = [("--profile", &global.profiles), ("--exclude-path", &global.exclude_path), ("--set", &set)];
     let several = several.into_iter().flat_map(|(name, texts)| texts.iter().cloned().flat_map(flag(name)));
     let name = global.project_name.iter().cloned().flat_map(flag("-p"));
     files.chain(layers).chain(several).chain(name).collect()

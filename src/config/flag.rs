@@ -10,7 +10,7 @@ use super::layer::Layer;
 use super::node::{Node, Tree};
 use super::provider::Document;
 use super::selector::Selector;
-use super::shape::Shape;
+use super::shape::{self, Shape};
 use super::typed;
 use crate::note;
 use crate::origin::{Origin, Source};
@@ -95,7 +95,7 @@ fn setting(flag: &Flag, schema: &Value) -> Result<(Path, Node), Vec<Problem>> {
     };
     let key = 0..start.saturating_sub(1);
     let path = selector.path().map_err(|why| vec![Problem::new(origin.clone(), why.to_string())])?;
-    known(schema, &path).map_err(|hint| {
+    check(schema, &path).map_err(|hint| {
         let problem = Problem::new(Origin { span: key.clone(), ..origin.clone() }, "no such setting");
         vec![hint.into_iter().fold(problem, Problem::hint)]
     })?;
@@ -107,20 +107,24 @@ fn setting(flag: &Flag, schema: &Value) -> Result<(Path, Node), Vec<Problem>> {
 }
 
 /// Whether a path can be written at all; the error says what may have been meant.
-fn known(schema: &Value, path: &Path) -> Result<(), Option<String>> {
-    let mut shape = Shape::root(schema);
-    let mut at = Path::root();
-    for key in path.keys() {
-        let below = shape.child(key);
-        if below.is_unknown() {
-            let keys = shape.keys();
-            let near = note::nearest(key, keys.iter().copied());
-            let near = near.map(|near| format!("did you mean `{}`?", super::selector::written(&at.join(near))));
-            let list = || (!keys.is_empty()).then(|| note::suggestion(key, keys.iter().copied()));
-            return Err(near.or_else(list));
+fn check(schema: &Value, path: &Path) -> Result<(), Option<String>> {
+    shape::known(schema, path).map(|_| ()).map_err(|(at, keys)| {
+        let key = &path.keys()[at.keys().len()];
+        let near = note::nearest(key, keys.iter().map(String::as_str));
+        let near = near.map(|near| format!("did you mean `{}`?", super::selector::written(&at.join(near))));
+        let list = || (!keys.is_empty()).then(|| note::suggestion(key, keys.iter().map(String::as_str)));
+        near.or_else(list)
+    })
+}
+
+/// An assignment as it may be shown: a secret's value is left open.
+#[must_use]
+pub fn without_secret(schema: &Value, text: &str) -> String {
+    let path = Selector::scan(text, Some('=')).ok().and_then(|(selector, end)| Some((selector.path().ok()?, end)));
+    match path {
+        Some((path, end)) if (0..=path.keys().len()).any(|n| Shape::at(schema, &path.up_to(n)).is_secret()) => {
+            format!("{}=…", &text[..end])
         }
-        shape = below;
-        at.push(key);
+        _ => text.to_owned(),
     }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Where every value came from, and what it took the place of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Problem;
 use super::layer::Layer;
@@ -104,6 +104,14 @@ impl Config {
         let literals = if secrets { Literals::Shown } else { Literals::Hidden };
         let mut dump = secret::redacted(&self.settings, schema, &Path::root(), literals);
         self.make_loadable(&mut dump, &mut Path::root(), schema);
+        let compose = dump.get_mut("compose").and_then(Value::as_object_mut);
+        for (project, settings) in compose.into_iter().flatten() {
+            // Without either the folder is that of the text which declares the project.
+            if settings["files"].is_null() && settings["directory"].is_null() {
+                let base = self.base(&Path::parse("compose").join(project));
+                settings["directory"] = base.display().to_string().into();
+            }
+        }
         if let Value::Object(settings) = &mut dump {
             settings.insert("name".to_owned(), name.into());
         }
@@ -192,13 +200,10 @@ impl Config {
         });
         found.extend(gone);
         found.sort_by(|a, b| a.path.cmp(&b.path));
+        // A map that was empty and is not any more, or the other way round, is told by what is in it.
+        let parents: BTreeSet<_> = found.iter().filter_map(|difference| difference.path.parent()).collect();
+        found.retain(|difference| !parents.contains(&difference.path));
         found
-    }
-
-    /// The variables that values are filled in from are not kept: only texts are. These are the texts, in order.
-    #[must_use]
-    pub fn texts(&self) -> Vec<(Layer, &str)> {
-        self.documents.iter().map(|document| (document.layer, document.root.origin.source.name.as_str())).collect()
     }
 }
 

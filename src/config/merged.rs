@@ -1,6 +1,6 @@
 //! The merged configuration, in which every value knows the text it is from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
@@ -41,12 +41,24 @@ pub struct Config {
 }
 
 impl Config {
-    /// Every text that was read, with its name, in the order of loading.
-    pub fn contents(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.documents.iter().map(|document| {
+    /// Every text that was read, by its name; what variables and flags say by the names of their layers.
+    #[must_use]
+    pub fn contents(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for document in &self.documents {
             let source = &document.root.origin.source;
-            (&*source.name, &*source.text)
-        })
+            if !matches!(document.layer, Layer::Environment | Layer::CommandLine) {
+                found.insert(source.name.clone(), source.text.clone());
+                continue;
+            }
+            let mut lines = BTreeSet::new();
+            document.root.walk(&mut |node| {
+                let source = &node.origin.source;
+                lines.insert(format!("{} {}\n", source.name, source.text));
+            });
+            found.insert(document.layer.to_string(), lines.into_iter().collect());
+        }
+        found
     }
 
     /// Lays the documents one over the other.
@@ -101,6 +113,34 @@ impl Config {
         self.in_effect(path).map(|(document, _)| document.layer)
     }
 
+    /// For a machine's setting that is not written: where it is inherited from.
+    #[must_use]
+    pub fn inherited(&self, path: &Path) -> Option<Path> {
+        let [machines, name, rest @ ..] = path.keys() else { return None };
+        if machines != "machines" || rest.is_empty() {
+            return None;
+        }
+        let base = self.members.get(name).map(|base| vec![machines.clone(), base.clone()]);
+        let above = base.into_iter().chain([vec!["defaults".to_owned()]]);
+        above.map(|above| above.iter().chain(rest).cloned().collect()).find(|path| self.written(path).is_some())
+    }
+
+    /// The variables that files fill in, by what is written in them.
+    #[must_use]
+    pub fn variables(&self) -> BTreeSet<String> {
+        let files = self.documents.iter().filter(|document| document.layer <= Layer::Project);
+        let mut found = BTreeSet::new();
+        for text in files.map(|document| &document.root.origin.source.text) {
+            for rest in text.split("${").skip(1) {
+                let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                if !name.is_empty() {
+                    found.insert(name);
+                }
+            }
+        }
+        found
+    }
+
     /// The paths, from `at` on, of all that is set there, inherited or not. What is `false` or empty is not set.
     #[must_use]
     pub fn settings(&self, at: &Path) -> Vec<Path> {
@@ -147,16 +187,7 @@ impl Config {
     }
 
     fn in_effect(&self, path: &Path) -> Option<(&Document, &Node)> {
-        let below = |above: &[&str], rest: &[String]| -> Path {
-            above.iter().map(|key| (*key).to_owned()).chain(rest.iter().cloned()).collect()
-        };
-        self.written(path).or_else(|| match path.keys() {
-            [machines, name, rest @ ..] if machines == "machines" && !rest.is_empty() => {
-                let of_all = self.members.get(name).and_then(|base| self.written(&below(&["machines", base], rest)));
-                of_all.or_else(|| self.written(&below(&["defaults"], rest)))
-            }
-            _ => None,
-        })
+        self.written(path).or_else(|| self.written(&self.inherited(path)?))
     }
 
     pub(super) fn written(&self, path: &Path) -> Option<(&Document, &Node)> {

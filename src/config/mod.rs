@@ -35,10 +35,11 @@ mod variables;
 mod yaml;
 
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 
 pub use discover::{NAMES, STDIN};
 pub use error::{Error, Problem};
-pub use flag::{Flag, FlagKind};
+pub use flag::{Flag, FlagKind, without_secret};
 pub use interpolate::Environment;
 pub use layer::{Layer, UnknownLayer};
 pub use merged::Config;
@@ -46,6 +47,9 @@ pub use provider::Document;
 pub use text::Text;
 pub use variables::{PREFIX, variable};
 
+use crate::origin::Source;
+use crate::value::{Path, Value};
+use node::Node;
 use stack::Stack;
 
 /// What to load, and all it may depend on.
@@ -60,7 +64,7 @@ pub struct Input<'a> {
     /// What `${VAR}` may name.
     pub environment: &'a Environment,
     /// The schema to hold the merged settings against.
-    pub schema: &'a crate::value::Value,
+    pub schema: &'a Value,
     /// The folders of the computer's and the user's own settings; what is not there says nothing.
     pub global: Option<&'a FilePath>,
     pub user: Option<&'a FilePath>,
@@ -74,10 +78,25 @@ pub struct Input<'a> {
     pub texts: &'a [Text],
 }
 
-/// The variables of this process; those that are not UTF-8 are left out. Nothing else in the library reads them.
+/// The variables of this process; those that are not UTF-8 are left out. Beside them the library reads
+/// those that hold secrets, when they are needed.
 #[must_use]
 pub fn environment() -> Environment {
     std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+/// One text alone, as its name's extension says it is to be read, with its variables filled in.
+pub fn read(name: &str, text: String, environment: &Environment) -> Result<Node, Vec<Problem>> {
+    let source = Arc::new(Source { name: name.to_owned(), text });
+    let mut root = discover::parse(&source, FilePath::new(name))?;
+    let problems = interpolate::interpolate(&mut root, environment);
+    if problems.is_empty() { Ok(root) } else { Err(problems) }
+}
+
+/// Whether the schema knows a path, and what holds where nothing is written at it. The error is the keys that it knows
+/// where the path leaves it.
+pub fn known(schema: &Value, path: &Path) -> Result<Option<Value>, Vec<String>> {
+    shape::known(schema, path).map_err(|(_, keys)| keys)
 }
 
 /// Finds, reads, merges and validates. Texts that cannot be read at all are errors, all of them together; what is wrong

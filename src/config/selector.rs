@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::node::{Node, Tree};
 use super::provider::says;
+use super::yaml::MAX_DEPTH;
 use crate::value::Path;
 
 /// `machines.*.ports`. A key with a dot, a quote or a star in it is written in double quotes: `options."a.b"`.
@@ -37,6 +38,8 @@ pub enum Invalid {
     Unclosed,
     #[error("a quoted key ends before its dot")]
     AfterQuote,
+    #[error("it is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
     #[error("`*` stands for several settings where one is meant")]
     Several,
 }
@@ -68,6 +71,9 @@ impl Selector {
                     key => segments.push(Segment::Key(key.to_owned())),
                 }
                 at += length;
+            }
+            if segments.len() > MAX_DEPTH {
+                return Err(Invalid::TooDeep);
             }
             match text[at..].chars().next() {
                 None => return Ok((Self(segments), at)),

@@ -94,4 +94,25 @@ impl<'a> Shape<'a> {
     pub(super) fn is_path(&self) -> bool {
         self.rules().iter().any(|rule| rule["format"] == "path")
     }
+
+    /// What holds where nothing is written.
+    fn default(&self) -> Option<&'a Value> {
+        self.rules().into_iter().find_map(|rule| rule.get("default"))
+    }
+}
+
+/// Whether a path can be written at all, and what holds where it is not. The error is how much of it can be, and the
+/// keys that could go on from there.
+pub(super) fn known(schema: &Value, path: &Path) -> Result<Option<Value>, (Path, Vec<String>)> {
+    let mut shape = Shape::root(schema);
+    let mut at = Path::root();
+    for key in path.keys() {
+        let below = shape.child(key);
+        if below.is_unknown() {
+            return Err((at, shape.keys().into_iter().map(str::to_owned).collect()));
+        }
+        shape = below;
+        at.push(key);
+    }
+    Ok(shape.default().cloned())
 }

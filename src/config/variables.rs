@@ -15,6 +15,7 @@ use super::provider::Document;
 use super::shape::Shape;
 use super::typed;
 use super::validate::EXTENSION;
+use super::yaml::MAX_DEPTH;
 use crate::note;
 use crate::origin::{Origin, Source};
 use crate::value::{Path, Value};
@@ -86,6 +87,9 @@ fn path(name: &str, schema: &Value, before: &[Document]) -> Result<Path, String>
             });
         }
         path.push(key);
+        if path.keys().len() > MAX_DEPTH {
+            return Err(format!("nothing is nested deeper than {MAX_DEPTH} levels"));
+        }
         shape = below;
     }
     Ok(path)

@@ -11,6 +11,7 @@ mod image;
 mod machine;
 pub mod quantity;
 mod resolve;
+mod secret;
 mod store;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use engine::Engine;
 pub use image::{Build, Digest, Image};
 pub use machine::{Forward, Machine, Protocol, Resources, Ssh};
 pub use resolve::{Driver, Surroundings, resolve};
+pub use secret::{Secret, SecretError};
 pub use store::Store;
 
 use crate::id::{Name, Owner};

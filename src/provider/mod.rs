@@ -71,6 +71,8 @@ pub enum SettingKind {
     Fraction,
     Integer,
     Flag,
+    /// A reference, or the secret written out: [`setting::secret`].
+    Secret,
 }
 
 /// A setting of a driver: feeds validation, the schema and the documentation.

@@ -1,9 +1,10 @@
 //! Reads the values that driver settings take. `None` means the value does not fit.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::SettingKind;
-use crate::desired::quantity;
+use crate::desired::{Provider, Secret, quantity};
 use crate::value::Value;
 
 /// `100ms`, `2s`, `1.5m`, `1h`.
@@ -32,6 +33,12 @@ pub fn fraction(value: &Value) -> Option<f64> {
     value.as_f64().filter(|n| (0.0..=1.0).contains(n))
 }
 
+/// A provider's secret, not looked up yet; `None` when it is not set.
+#[must_use]
+pub fn secret(provider: &Provider, name: &str) -> Option<Secret> {
+    Secret::read(provider.settings.get(name)?, &provider.base)
+}
+
 /// Whether a value fits; the error says what would.
 pub fn check(kind: SettingKind, value: &Value) -> Result<(), &'static str> {
     let (fits, expected) = match kind {
@@ -42,6 +49,10 @@ pub fn check(kind: SettingKind, value: &Value) -> Result<(), &'static str> {
         SettingKind::Fraction => (fraction(value).is_some(), "a number between 0 and 1"),
         SettingKind::Integer => (value.is_u64(), "a whole number"),
         SettingKind::Flag => (value.is_boolean(), "true or false"),
+        SettingKind::Secret => (
+            Secret::read(value, Path::new("")).is_some(),
+            "a reference to a secret: `{ env: NAME }`, `{ file: PATH }` or `{ command: [PROGRAM] }`",
+        ),
     };
     if fits { Ok(()) } else { Err(expected) }
 }

@@ -1,5 +1,7 @@
 //! Telling people and programs: folds plans, events and findings into text. Never calls a provider.
 
+mod audit;
+pub mod configuration;
 pub mod diagnostic;
 mod difference;
 mod machines;
@@ -11,6 +13,7 @@ mod progress;
 mod style;
 mod text;
 
+pub use audit::{chain, difference, difference_json};
 pub use machines::{Row, machines, machines_json};
 pub use outcome::{blocked, failures};
 pub use plan::{Detail, plan};

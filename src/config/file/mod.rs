@@ -39,6 +39,7 @@ pub struct Machinefile {
     pub id: Option<String>,
 
     /// Files whose settings lie under this one's, in order: later ones win over earlier ones, this file over all of them. Relative to this file.
+    #[schemars(extend("items" = { "type": "string", "format": "path" }))]
     pub include: Option<Vec<String>>,
 
     /// Settings that earlier layers are not to say: paths such as `machines.web.ports`, in which `*` stands for any key.

@@ -161,6 +161,14 @@ impl Scope<'_> {
         }
         let mut settings = declared.0.clone();
         settings.remove(file::Provider::DRIVER);
+        for (key, setting) in &mut settings {
+            // A secret's file is beside the text that names it, wherever the rest of the provider is written.
+            if let Some(file) = setting.get_mut("file")
+                && let Some(path) = file.as_str()
+            {
+                *file = self.path(path, &at.join(key).join("file")).display().to_string().into();
+            }
+        }
         let base = self.config.base(&at).to_owned();
         Some(Provider { name: name.clone(), driver: driver.to_owned(), settings, base, at })
     }

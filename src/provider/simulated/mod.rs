@@ -50,6 +50,12 @@ pub(super) const DRIVER: Driver = Driver {
             doc: "New objects appear in listings only after this long.",
             default: Some("0s"),
         },
+        Setting {
+            name: "token",
+            kind: SettingKind::Secret,
+            doc: "A secret that is looked up before the world is listed, and used for nothing.",
+            default: Some("none"),
+        },
     ],
     capabilities: capabilities::CAPABILITIES,
     open,
@@ -66,7 +72,8 @@ fn open(site: &Site<'_>) -> Opened {
     };
     let weather = Weather::from_settings(&provider.settings);
     let shared = Arc::new(World::new(path, weather));
-    Ok(Arc::new(Simulated { name: provider.name.to_string(), world: shared, key: site.key.clone() }))
+    let token = super::setting::secret(provider, "token");
+    Ok(Arc::new(Simulated { name: provider.name.to_string(), world: shared, key: site.key.clone(), token }))
 }
 
 #[derive(Debug)]
@@ -74,6 +81,7 @@ struct Simulated {
     name: String,
     world: Arc<World>,
     key: ResourceId,
+    token: Option<desired::Secret>,
 }
 
 #[async_trait]
@@ -83,6 +91,9 @@ impl Source for Simulated {
     }
 
     async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure> {
+        if let Some(token) = &self.token {
+            token.reveal().await.map_err(|error| Failure::new(format!("`token` cannot be had: {error}")))?;
+        }
         self.world.list(&cx.owner.slug()).await
     }
 

@@ -1,9 +1,12 @@
 //! Settings from more than one place.
 
+mod audit;
 mod cloud_config;
 mod directives;
 mod files;
 mod history;
+mod hostile;
 mod outside;
+mod properties;
 mod secrets;
 mod table;

@@ -1,6 +1,7 @@
 //! A project folder that is gone after the test, and what its Machinefile comes to.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use libmachine::config::{self, Config, Environment, Flag, FlagKind, Input, Layer, Text};
 use libmachine::desired::{self, Capability, Desired, Driver, Support, Surroundings};
@@ -53,7 +54,8 @@ impl Project {
     pub(crate) fn empty() -> Self {
         let folder = tempfile::Builder::new().prefix("machine-").tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("shop")).expect("a folder in it");
-        let schema = schema::machinefile(&[]);
+        static SCHEMA: LazyLock<Value> = LazyLock::new(|| schema::machinefile(&[]));
+        let schema = SCHEMA.clone();
         Self {
             folder,
             files: Vec::new(),
