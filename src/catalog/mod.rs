@@ -159,7 +159,7 @@ fn expand_machine(
     catalog.resources.extend(expansion.resources);
     let projects: Vec<_> = desired.compose.values().filter(|project| project.on.contains(&machine.name)).collect();
     if provider.lodges(machine) {
-        let (inside, more) = host::expand(machine, &expansion.machine, &projects, peers, hosts);
+        let (inside, more) = host::expand(machine, &expansion.machine, &projects, peers, hosts, &expansion.devices);
         notes.extend(more);
         catalog.resources.extend(inside.into_iter().map(|real| provider.lodge(real)));
     } else {

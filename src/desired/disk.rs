@@ -63,6 +63,25 @@ impl Disk {
         }
     }
 
+    /// The line of the mount table by which the machine mounts it, or swaps to it, at every boot. `device` is a path that lasts.
+    #[must_use]
+    pub fn mount_line(&self, name: &str, device: &str) -> Option<String> {
+        let filesystem = self.filesystem?;
+        let place = match (&self.mount, filesystem) {
+            (_, Filesystem::Zfs) => return None,
+            (_, Filesystem::Swap) => "none",
+            (Some(mount), _) => mount,
+            (None, _) => return None,
+        };
+        let kind = filesystem.as_str();
+        let mode = if self.readonly { ",ro" } else { "" };
+        let grows = if filesystem.grows() && !self.readonly { ",x-systemd.growfs" } else { "" };
+        // Containers may use what is mounted: the engine waits for it.
+        let order = ",nofail,x-systemd.before=docker.service";
+        let check = if filesystem == Filesystem::Ext4 && !self.wipe_on_boot && !self.readonly { 2 } else { 0 };
+        Some(format!("{device} {place} {kind} defaults{mode}{order}{grows},x-machine={name} 0 {check}"))
+    }
+
     /// Whether it is a drive for discs.
     #[must_use]
     pub fn is_disc(&self) -> bool {

@@ -54,6 +54,14 @@ pub fn shown(bytes: u64) -> String {
     }
 }
 
+/// In GB with up to three decimals, as people ask for memory: `3.3 GB`.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "for reading")]
+pub fn gigabytes(bytes: u64) -> String {
+    let text = format!("{:.3}", bytes as f64 / GB as f64);
+    format!("{} GB", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// The time meant by `100ms`, `2s`, `1.5m`, `1h`; `None` for anything else.
 #[must_use]
 pub fn duration(text: &str) -> Option<Duration> {

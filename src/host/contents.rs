@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::attributes;
 use crate::host::compose::project::{self, Project};
 use crate::host::engine::daemon::{self, Daemon};
+use crate::host::filesystem::{self, volume::Volume};
 use crate::host::reach::Reach;
 use crate::id::ResourceId;
 use crate::resource::{Context, Failure, Found, Parent, Resource, Source};
@@ -46,7 +47,11 @@ impl Source for Contents {
             id: ResourceId::new(daemon::KIND, &self.reach.name),
             attributes: attributes! { "options": facts.applied.clone() },
         });
-        Ok(projects.chain(daemon).collect())
+        let disks = facts.disks.ours().into_iter().map(|name| Found {
+            id: ResourceId::new(filesystem::KIND, format!("{}.{name}", self.reach.name)),
+            attributes: attributes! { "left": true },
+        });
+        Ok(projects.chain(daemon).chain(disks).collect())
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
@@ -54,6 +59,10 @@ impl Source for Contents {
         let parent = Parent::within(self.reach.id.clone());
         if found.id == ResourceId::new(daemon::KIND, &self.reach.name) {
             return Some(Arc::new(Daemon::left(&self.reach, parent)));
+        }
+        if found.id.kind() == filesystem::KIND {
+            let (_, disk) = found.id.name().split_once('.')?;
+            return Some(Arc::new(Volume::left(&self.reach, disk)));
         }
         let (name, machine) = found.id.name().split_once('@')?;
         let ours = found.id.kind() == project::KIND && machine == self.reach.name.as_str();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::host::compose::state::{Container, Project};
+use crate::host::filesystem::seen::Disks;
 use crate::value::Value;
 
 pub(crate) const SCRIPT: &str = include_str!("facts.sh");
@@ -50,6 +51,7 @@ pub(crate) struct Facts {
     pub(crate) applied: serde_json::Map<String, Value>,
     /// By mount point.
     pub(crate) filesystems: BTreeMap<String, Filesystem>,
+    pub(crate) disks: Disks,
     pub(crate) containers: Vec<Container>,
     /// By name; whoever owns them.
     pub(crate) projects: BTreeMap<String, Project>,
@@ -78,6 +80,7 @@ impl Facts {
             options: Some(json_file(text("daemon.json"))),
             applied: json_file(text("applied.json")).ok().flatten().unwrap_or_default(),
             filesystems: text("filesystems").lines().filter_map(filesystem).collect(),
+            disks: Disks::parse(&sections),
             containers: text("containers").lines().filter_map(Container::parse).collect(),
             projects: sections
                 .iter()

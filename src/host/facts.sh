@@ -22,6 +22,11 @@ look() {
     section daemon.json; cat /etc/docker/daemon.json
     section applied.json; cat "$state/engine/applied.json"
     section filesystems; filesystems
+    section disks; disks
+    section mounts; findmnt -rno SOURCE,TARGET,OPTIONS --real
+    section swaps; tail -n +2 /proc/swaps
+    section fstab; grep x-machine= /etc/fstab
+    ours
     section containers; containers
     for place in "$state"/compose/*/owner.json; do
         [ -e "$place" ] && project "${place%/owner.json}"
@@ -34,17 +39,53 @@ containers() {
     [ -z "$ids" ] || docker inspect --format '{{json .Name}} {{json .State}} {{json .HostConfig.RestartPolicy}} {{json .Config.Labels}}' $ids
 }
 
+# Whole disks by their lasting names: the name, the device it is now, and what is on it (`-` for nothing).
+disks() {
+    for link in /dev/disk/by-id/*; do
+        case $link in *-part[0-9]*) continue ;; esac
+        device=$(readlink -f "$link") && [ -b "$device" ] || continue
+        kind=$(blkid -p -o value -s TYPE "$device")
+        if [ -z "$kind" ]; then
+            blkid -p "$device" >/dev/null
+            [ $? -eq 2 ] && kind=- || kind=unknown
+        fi
+        printf '%s %s %s\n' "$link" "$device" "$kind"
+    done
+}
+
+# What we have written about disks, and whether it is in force.
+ours() {
+    for file in /etc/systemd/system/machine-wipe-*.service /etc/udev/rules.d/70-machine-*.rules /etc/modules-load.d/machine-*.conf; do
+        [ -e "$file" ] && section "file $file" && cat "$file"
+    done
+    section wipes
+    for file in /etc/systemd/system/machine-wipe-*.service; do
+        name=${file##*/machine-wipe-} name=${name%.service}
+        [ -e "$file" ] && systemctl -q is-enabled "${file##*/}" && printf '%s\n' "$name"
+    done
+    section modules
+    for module in $(cat /etc/modules-load.d/machine-*.conf); do
+        [ -d "/sys/module/$(printf %s "$module" | tr - _)" ] || [ "$(modinfo -F filename "$module")" = "(builtin)" ] || continue
+        printf '%s\n' "$module"
+    done
+    section links
+    for link in $(sed -n 's/.*SYMLINK+="\([^"]*\)".*/\1/p' /etc/udev/rules.d/70-machine-*.rules); do
+        [ -e "/dev/$link" ] && printf '/dev/%s %s\n' "$link" "$(readlink -f "/dev/$link")"
+    done
+}
+
 # target, type, bytes of the device, bytes of the filesystem, and what growpart would do to the partition. What is a folder
 # of a larger filesystem, as a container's volume is, has no device of its own to fill.
 filesystems() {
     findmnt -rno TARGET,SOURCE,FSTYPE | while read -r target source type; do
         case $source,$type in
             *\[*\],*) printf '%s %s 0 0 none\n' "$target" "$type"; continue ;;
-            *,ext[234] | *,xfs) ;;
+            *,ext[234] | *,xfs | *,btrfs) ;;
             *) continue ;;
         esac
         device=$(blockdev --getsize64 "$source") || continue
         case $type in
+            btrfs) size="1 $(btrfs filesystem usage -b "$target" | awk '/Device size:/ { print $3; exit }')" ;;
             xfs) size=$(xfs_info "$target" | sed -n 's/^data .*bsize=\([0-9]*\) *blocks=\([0-9]*\).*/\1 \2/p') ;;
             *) size=$(dumpe2fs -h "$source" 2>&1 | awk '/^Block size:/ { b = $3 } /^Block count:/ { c = $3 } END { print b, c }') ;;
         esac

@@ -21,11 +21,11 @@ use std::sync::Arc;
 
 pub use compose::bundle::{Bundle, Error as BundleError};
 
-use crate::desired::{ComposeProject, Filesystem, Machine};
+use crate::desired::{ComposeProject, Machine, ROOT};
 use crate::host::access::Access;
 use crate::host::compose::project::Project;
 use crate::host::engine::{daemon::Daemon, options, package::Packages};
-use crate::host::filesystem::Fills;
+use crate::host::filesystem::{Fills, volume::Volume};
 use crate::host::names::Names;
 use crate::host::reach::Reach;
 use crate::host::ready::Ready;
@@ -74,13 +74,27 @@ pub fn ready(machine: &Name) -> ResourceId {
     ResourceId::new(ready::KIND, machine)
 }
 
-/// The resources on one machine, parents first. Reads the compose projects' files; findings name what cannot be done.
+/// What is done in the machine with its disks, the one it runs from aside.
+fn volumes(
+    reach: &Arc<Reach>,
+    machine: &Machine,
+    devices: &BTreeMap<Name, String>,
+) -> impl Iterator<Item = Arc<dyn Resource>> {
+    let others = machine.resources.disks.iter().filter(|(name, _)| name.as_str() != ROOT);
+    others.filter_map(|(name, disk)| {
+        let volume = Volume::new(reach, name, disk, devices.get(name)?)?;
+        Some(Arc::new(volume) as Arc<dyn Resource>)
+    })
+}
+
+/// The resources on one machine, parents first. `devices` are paths in it that last, by disk. Reads the compose projects' files; findings name what cannot be done.
 pub fn expand(
     machine: &Machine,
     machine_resource: &ResourceId,
     projects: &[&ComposeProject],
     peers: &BTreeMap<Name, Ipv4Addr>,
     hosts: &Arc<Hosts>,
+    devices: &BTreeMap<Name, String>,
 ) -> (Vec<Arc<dyn Resource>>, Vec<Note>) {
     let reach = Arc::new(Reach::new(machine, machine_resource, hosts));
     let mut resources: Vec<Arc<dyn Resource>> =
@@ -88,16 +102,14 @@ pub fn expand(
     if machine.ssh.identity.is_some() || machine.ssh.agent {
         resources.push(Arc::new(Access::new(&reach, &hosts.key)));
     }
-    for (name, disk) in &machine.resources.disks {
-        let mount = disk.mount.as_deref().or((name.as_str() == "root").then_some("/"));
-        if let Some(mount) = mount {
-            resources.push(Arc::new(Fills::new(&reach, name, mount, disk.filesystem.map(Filesystem::as_str))));
-        }
-    }
+    let volumes: Vec<_> = volumes(&reach, machine, devices).collect();
+    let kept: Vec<_> = volumes.iter().map(|volume| volume.id().clone()).collect();
+    resources.extend(volumes);
+    resources.push(Arc::new(Fills::new(&reach)));
     let mut notes = Vec::new();
     if let Some(engine) = &machine.engine {
         notes.extend(options::check(engine));
-        resources.push(Arc::new(Packages::new(&reach, engine, !projects.is_empty())));
+        resources.push(Arc::new(Packages::new(&reach, engine, !projects.is_empty(), &kept)));
         resources.push(Arc::new(Daemon::new(&reach, engine)));
     }
     for project in projects {

@@ -80,6 +80,10 @@ fn compare(node: &Node, observed: &Attributes, record: Option<&Record>, intent: 
     details.retain(|(disruption, _)| *disruption == step.disruption);
     details.dedup();
     step.detail = details.into_iter().map(|(_, text)| text).collect();
+    let remarks = node.resource.remarks().into_iter();
+    let changes_it =
+        |name: &str| changes.iter().any(|change| change.path.keys().first().is_some_and(|key| key == name));
+    step.detail.extend(remarks.filter(|(name, _)| changes_it(name)).map(|(_, text)| text));
     if step.action == Action::Replace {
         step.unknown = node.resource.outputs();
     }
@@ -121,7 +125,9 @@ fn look_up<'a>(attributes: &'a Attributes, path: &Path) -> Option<&'a Value> {
 
 pub(super) fn create(node: &Node, reason: Reason) -> Step {
     let step = Step::new(node, Action::Create, reason, Disruption::None);
-    Step { changes: diff(node.resource.desired(), &Attributes::new()), unknown: node.resource.outputs(), ..step }
+    let detail = node.resource.remarks().into_iter().map(|(_, text)| text).collect();
+    let changes = diff(node.resource.desired(), &Attributes::new());
+    Step { changes, detail, unknown: node.resource.outputs(), ..step }
 }
 
 pub(super) fn delete(node: &Node, reason: Reason) -> Step {

@@ -92,6 +92,8 @@ pub struct Expansion {
     pub resources: Vec<Arc<dyn Resource>>,
     /// The one that stands for the running machine and shows the [`output`] attributes.
     pub machine: ResourceId,
+    /// Where the machine finds each disk, by paths that last.
+    pub devices: std::collections::BTreeMap<Name, String>,
 }
 
 /// What can be done to a machine's power outside a plan.

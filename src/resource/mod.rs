@@ -118,6 +118,11 @@ pub trait Resource: Debug + Send + Sync {
         &[]
     }
 
+    /// What was decided beyond what is asked for, each with the attribute it is about: "3.3 GB of memory → 3380 MiB". Pure.
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// How one change to what exists can be carried out. Pure. `observed` is what was read.
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact;
 

@@ -19,6 +19,8 @@ use libmachine::value::{Path, Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+mod disks;
+
 type Answer = Result<Output, Error>;
 
 /// Answers each command by what its script or arguments contain, and remembers what was asked.
@@ -122,10 +124,10 @@ struct World {
 
 impl World {
     fn with(version: Option<&str>, options: &Value) -> Self {
-        Self::of(&machine(version, options))
+        Self::of(&machine(version, options), &BTreeMap::new())
     }
 
-    fn of(machine: &Machine) -> Self {
+    fn of(machine: &Machine, devices: &BTreeMap<Name, String>) -> Self {
         let script = Arc::new(Script::default());
         script.answer(FACTS, facts(""));
         script.answer(READY, said(0, "debian 13\nx86_64\n"));
@@ -137,7 +139,7 @@ impl World {
         let vm = ResourceId::new("qemu.vm", "web");
         let peers =
             BTreeMap::from([(name("web"), "10.1.0.2".parse().unwrap()), (name("db"), "10.1.0.3".parse().unwrap())]);
-        let (resources, notes) = expand(machine, &vm, &[], &peers, &hosts);
+        let (resources, notes) = expand(machine, &vm, &[], &peers, &hosts, devices);
         assert_eq!(notes, []);
         let cx = Context {
             owner: Owner { project: name("shop"), id: None },
@@ -445,7 +447,7 @@ async fn a_compose_project_that_left_the_machinefile_is_found_and_taken_down() {
 async fn a_machine_that_lets_your_own_key_in_lets_the_projects_in_too() {
     let mut machine = machine(None, &json!({}));
     machine.ssh.agent = true;
-    let world = World::of(&machine);
+    let world = World::of(&machine, &BTreeMap::new());
     world.script.answer(FACTS, facts("\n\x1eauthorized\nssh-ed25519 MINE me\nssh-ed25519 AAAA another name\n"));
     let out = world.changes("host.access").await;
     assert_eq!(out[0].0, "project-key", "there is no key yet");

@@ -120,6 +120,16 @@ fn disk(gibibytes: u64) -> Disk {
     Disk::blank(gibibytes << 30)
 }
 
+/// The network cards that the machine is to have.
+fn cards(world: &World) -> Value {
+    let vm = world.resource(&debian(), "qemu.vm/web");
+    let card = |name: &str| {
+        let (model, mac) = vm.desired()["nic"][name].as_str().unwrap().split_once(' ').unwrap();
+        json!({ "model": model, "mac": mac })
+    };
+    json!([card("world"), card("segment")])
+}
+
 fn debian() -> Machine {
     machine(Image::Catalogue("debian-13".into()))
 }
@@ -287,7 +297,7 @@ async fn a_vm_whose_process_is_gone_is_stopped_and_a_strangers_process_is_not_ta
     let cx = world.context();
     world.resource(&debian(), "qemu.seed/web").create(&cx).await.unwrap();
     let applied = json!({
-        "cpus": 2, "ram": 1 << 30, "ports": {}, "disks": ["root"], "address": "10.85.0.2", "ssh": 2222, "accelerator": "tcg", "project_key": "ssh-ed25519 AAAA shop",
+        "cpus": 2, "ram": 1 << 30, "ports": {}, "disks": { "root": {} }, "cards": cards(&world), "address": "10.85.0.2", "ssh": 2222, "accelerator": "tcg", "project_key": "ssh-ed25519 AAAA shop",
     });
     std::fs::write(world.folder().join("vm.json"), applied.to_string()).unwrap();
     std::fs::write(world.folder().join("vm.pid"), std::process::id().to_string()).unwrap();

@@ -42,9 +42,10 @@ pub(crate) struct Packages {
 }
 
 impl Packages {
-    /// `compose` says whether `docker compose` has to be there too.
-    pub(crate) fn new(reach: &Arc<Reach>, engine: &desired::Engine, compose: bool) -> Self {
+    /// `compose` says whether `docker compose` has to be there too. What the engine keeps may lie on the disks it is `after`.
+    pub(crate) fn new(reach: &Arc<Reach>, engine: &desired::Engine, compose: bool, after: &[ResourceId]) -> Self {
         let mut desired = attributes! { "installed": true };
+        let disks = after.iter().map(|disk| Parent::after(disk.clone()));
         if compose {
             desired.insert("compose".to_owned(), true.into());
         }
@@ -53,7 +54,7 @@ impl Packages {
         }
         Self {
             id: ResourceId::new(KIND, &reach.name),
-            parents: vec![Parent::within(reach.id.clone())],
+            parents: std::iter::once(Parent::within(reach.id.clone())).chain(disks).collect(),
             version: engine.version.clone(),
             desired,
             reach: Arc::clone(reach),

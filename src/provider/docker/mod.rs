@@ -167,7 +167,7 @@ impl Provider for Docker {
         let container = Container::new(self, machine, recipe);
         let id = container.id().clone();
         resources.push(Arc::new(container));
-        Ok(Expansion { resources, machine: id })
+        Ok(Expansion { resources, machine: id, devices: std::collections::BTreeMap::new() })
     }
 
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure> {

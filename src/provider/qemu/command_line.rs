@@ -1,12 +1,16 @@
 //! A machine as QEMU's arguments: pure.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::desired::Forward;
 use crate::provider::qemu::accelerator::Accelerator;
 use crate::provider::qemu::binary::Arch;
-use crate::provider::qemu::disk::{ROOT, file};
+use crate::provider::qemu::card::Card;
+use crate::provider::qemu::disk::ROOT;
+use crate::provider::qemu::drive::{DISC_BUS, Drive};
 use crate::provider::qemu::monitor::rule;
+use crate::provider::qemu::plug;
 
 /// Everything that QEMU is told.
 #[derive(Clone, Debug)]
@@ -20,11 +24,11 @@ pub(super) struct Spec<'a> {
     /// Where the machine's files are.
     pub(super) folder: &'a Path,
     pub(super) monitor: &'a Path,
-    /// Beside `root`, which is always the first.
-    pub(super) disks: &'a [String],
+    /// `root` among them, which is always the first.
+    pub(super) disks: &'a BTreeMap<String, Drive>,
     /// SSH among them.
     pub(super) forwards: &'a [Forward],
-    pub(super) macs: [String; 2],
+    pub(super) cards: &'a [Card; 2],
     /// Its own socket on the segment and the switch's.
     pub(super) segment: [PathBuf; 2],
     /// Whether kernel and initial RAM disk lie beside the disks.
@@ -45,6 +49,9 @@ pub(super) fn arguments(spec: &Spec<'_>) -> Vec<String> {
         line.add("-bios", "edk2-aarch64-code.fd");
     }
     drives(&mut line, spec);
+    for slot in plug::slots() {
+        line.add("-device", slot);
+    }
     line.add("-device", "virtio-rng-pci");
     networks(&mut line, spec);
     if spec.direct {
@@ -76,11 +83,15 @@ const fn processor(accelerator: Accelerator) -> &'static str {
 
 /// The root disk first, so that it is the guest's first disk; the seed last.
 fn drives(line: &mut Line, spec: &Spec<'_>) {
-    let others = spec.disks.iter().map(String::as_str).filter(|disk| *disk != ROOT);
-    for disk in std::iter::once(ROOT).chain(others) {
-        let image = escaped(&spec.folder.join(file(disk)));
-        line.add("-drive", format!("if=none,id=disk-{disk},file={image},format=qcow2,discard=unmap"));
-        line.add("-device", format!("virtio-blk-pci,drive=disk-{disk},serial={disk}"));
+    if spec.disks.values().any(Drive::is_disc) {
+        line.add("-device", format!("virtio-scsi-pci,id={DISC_BUS}"));
+    }
+    let (root, others): (Vec<_>, Vec<_>) = spec.disks.iter().partition(|(name, _)| *name == ROOT);
+    for (name, drive) in root.into_iter().chain(others) {
+        if let Some(backend) = drive.backend(name, spec.folder) {
+            line.add("-drive", backend);
+        }
+        line.add("-device", drive.device(name));
     }
     let seed = escaped(&spec.folder.join("seed.img"));
     line.add("-drive", format!("if=none,id=seed,file={seed},format=raw,readonly=on"));
@@ -92,12 +103,12 @@ fn networks(line: &mut Line, spec: &Spec<'_>) {
         .chain(spec.forwards.iter().map(|forward| format!("hostfwd={}", rule(forward))))
         .collect();
     let [own, switch] = spec.segment.each_ref().map(|socket| escaped(socket));
-    let [world, segment] = &spec.macs;
+    let [world, segment] = spec.cards;
     line.add("-netdev", user.join(","));
-    line.add("-device", format!("virtio-net-pci,netdev=user,mac={world},romfile="));
+    line.add("-device", world.device("user"));
     let ends = format!("local.type=unix,local.path={own},remote.type=unix,remote.path={switch}");
     line.add("-netdev", format!("dgram,id=segment,{ends}"));
-    line.add("-device", format!("virtio-net-pci,netdev=segment,mac={segment},romfile="));
+    line.add("-device", segment.device("segment"));
 }
 
 fn kernel_arguments(spec: &Spec<'_>) -> String {
@@ -140,6 +151,9 @@ mod tests {
 
     fn line(accelerator: Accelerator, direct: bool) -> String {
         let forward = Forward { address: [127, 0, 0, 1].into(), port: 2222, target: 22, protocol: Protocol::Tcp };
+        let drives = ["data", "root"].map(|name| (name.to_owned(), Drive::default())).into();
+        let card = |mac: &str| serde_json::from_value(crate::value::json!({ "model": "virtio", "mac": mac })).unwrap();
+        let cards = [card("52:54:00:00:00:00"), card("52:54:00:00:00:01")];
         let spec = Spec {
             name: "web",
             arch: Arch::X86,
@@ -148,9 +162,9 @@ mod tests {
             ram: 1 << 30,
             folder: Path::new("/d,ata"),
             monitor: Path::new("/run/qmp.sock"),
-            disks: &["data".into(), "root".into()],
+            disks: &drives,
             forwards: &[forward],
-            macs: ["52:54:00:00:00:00".into(), "52:54:00:00:00:01".into()],
+            cards: &cards,
             segment: ["/run/a.port".into(), "/run/switch.sock".into()],
             direct,
         };
@@ -175,6 +189,14 @@ mod tests {
         -device virtio-blk-pci,drive=disk-data,serial=data
         -drive if=none,id=seed,file=/d,,ata/seed.img,format=raw,readonly=on
         -device virtio-blk-pci,drive=seed,serial=machine-seed
+        -device pcie-root-port,id=slot-1,chassis=1,slot=1
+        -device pcie-root-port,id=slot-2,chassis=2,slot=2
+        -device pcie-root-port,id=slot-3,chassis=3,slot=3
+        -device pcie-root-port,id=slot-4,chassis=4,slot=4
+        -device pcie-root-port,id=slot-5,chassis=5,slot=5
+        -device pcie-root-port,id=slot-6,chassis=6,slot=6
+        -device pcie-root-port,id=slot-7,chassis=7,slot=7
+        -device pcie-root-port,id=slot-8,chassis=8,slot=8
         -device virtio-rng-pci
         -netdev user,id=user,hostfwd=tcp:127.0.0.1:2222-:22
         -device virtio-net-pci,netdev=user,mac=52:54:00:00:00:00,romfile=

@@ -101,7 +101,7 @@ impl Disk {
     }
 
     async fn grow(&self, size: u64) -> Result<(), Failure> {
-        let attached = Applied::read(&self.folder)?.is_some_and(|applied| applied.disks.contains(&self.name));
+        let attached = Applied::read(&self.folder)?.is_some_and(|applied| applied.disks.contains_key(&self.name));
         if attached && let Some(mut monitor) = monitor_of(&self.folder).await? {
             let arguments = json!({ "device": format!("disk-{}", self.name), "size": size });
             return monitor.execute("block_resize", arguments).await.map(drop);

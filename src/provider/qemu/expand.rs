@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use crate::desired::{self, Image};
+use crate::id::Name;
 use crate::note::Note;
 use crate::provider::Expansion;
-use crate::provider::qemu::Setup;
 use crate::provider::qemu::disk::{Disk, Plan, ROOT};
+use crate::provider::qemu::drive::device_of;
 use crate::provider::qemu::image::{ImageResource, Recipe};
 use crate::provider::qemu::seed::Seed;
 use crate::provider::qemu::segment::Segment;
 use crate::provider::qemu::vm::{self, Vm};
+use crate::provider::qemu::{Setup, card};
 use crate::resource::Resource;
 
 /// The longest serial number of a virtio disk, by which the guest finds it.
@@ -41,7 +43,9 @@ pub(super) fn expand(setup: &Arc<Setup>, machine: &desired::Machine) -> Result<E
     resources.push(Arc::new(Seed::new(setup, machine)));
     resources.push(Arc::new(Segment::new(setup)));
     resources.push(Arc::new(Vm::new(setup, machine)));
-    Ok(Expansion { resources, machine: vm::id(name) })
+    let device = |(disk, declared): (&Name, &desired::Disk)| (disk.clone(), device_of(disk.as_str(), declared));
+    let devices = machine.resources.disks.iter().map(device).collect();
+    Ok(Expansion { resources, machine: vm::id(name), devices })
 }
 
 fn check(setup: &Setup, machine: &desired::Machine) -> Vec<Note> {
@@ -59,6 +63,7 @@ fn check(setup: &Setup, machine: &desired::Machine) -> Vec<Note> {
     if machine.resources.ram < LEAST_RAM {
         notes.push(Note::error(resources.join("ram"), "a machine needs at least 128 MiB of memory"));
     }
+    notes.extend(card::check(&setup.owner, machine));
     let segment = setup.settings.segment;
     if !segment.contains(machine.address) {
         let problem = format!("{} is not an address of the segment {segment}", machine.address);

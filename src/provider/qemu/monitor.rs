@@ -80,7 +80,8 @@ impl Monitor {
         self.human(&format!("hostfwd_remove user {listener}")).await.map(drop)
     }
 
-    async fn human(&mut self, line: &str) -> Result<String, Failure> {
+    /// A command that QMP has no form of; the answer is what is printed.
+    pub(super) async fn human(&mut self, line: &str) -> Result<String, Failure> {
         let said = self.execute("human-monitor-command", json!({ "command-line": line })).await?;
         Ok(said.as_str().unwrap_or_default().trim().to_owned())
     }

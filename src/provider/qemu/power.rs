@@ -14,13 +14,14 @@ use crate::desired::{Forward, Protocol};
 use crate::provider::Power;
 use crate::provider::qemu::accelerator::{self, Accelerator};
 use crate::provider::qemu::binary::{Binary, tool};
+use crate::provider::qemu::card::Card;
 use crate::provider::qemu::command_line::{CONSOLE, PID, Spec, arguments};
+use crate::provider::qemu::drive::Drive;
 use crate::provider::qemu::folder::{Folder, remove_file};
 use crate::provider::qemu::monitor::{Monitor, protocol};
-use crate::provider::qemu::network_config::hardware_addresses;
 use crate::provider::qemu::process::Process;
 use crate::provider::qemu::segment::{self, Segment};
-use crate::provider::qemu::{Setup, process, seed, store};
+use crate::provider::qemu::{Setup, plug, process, seed, store};
 use crate::resource::{Context, Failure, Resource};
 use crate::value::json;
 
@@ -44,7 +45,9 @@ pub(super) struct Applied {
     pub(super) cpus: u32,
     pub(super) ram: u64,
     pub(super) ports: BTreeMap<String, u16>,
-    pub(super) disks: Vec<String>,
+    pub(super) disks: BTreeMap<String, Drive>,
+    /// To the world, and to the segment.
+    pub(super) cards: [Card; 2],
     pub(super) address: Ipv4Addr,
     /// Here, leading to the machine's SSH; 0 before the first start.
     pub(super) ssh: u16,
@@ -55,6 +58,12 @@ pub(super) struct Applied {
     /// The project's key that this start let in.
     #[serde(default)]
     pub(super) project_key: Option<String>,
+    /// For disks that are attached while it runs; none in a machine started without.
+    #[serde(default)]
+    pub(super) slots: u8,
+    /// The slots of those attached since the start.
+    #[serde(default)]
+    pub(super) plugged: BTreeMap<String, u8>,
 }
 
 impl Applied {
@@ -191,6 +200,7 @@ pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied,
         applied.ssh = free_port()?;
     }
     applied.project_key = seed::project_key(folder)?;
+    (applied.slots, applied.plugged) = (plug::SLOTS, BTreeMap::new());
     applied.write(folder)?;
     launch(setup, folder, applied, &binary, cx).await?;
     if applied.accelerator != Some(Accelerator::Tcg) && setup.settings.accelerator.is_none() && fails_soon(folder).await
@@ -238,7 +248,7 @@ async fn launch(
         monitor: &folder.socket(MONITOR)?,
         disks: &applied.disks,
         forwards: &forwards,
-        macs: hardware_addresses(&setup.owner, folder.machine()),
+        cards: &applied.cards,
         segment: segment::sockets(setup, folder.machine())?,
         direct: store::of_machine(folder)?.is_some_and(|image| image.kernel),
     };

@@ -13,9 +13,11 @@ use crate::attributes;
 use crate::desired;
 use crate::id::ResourceId;
 use crate::provider::qemu::access;
+use crate::provider::qemu::card::cards;
 use crate::provider::qemu::disk::ROOT;
+use crate::provider::qemu::drive::device_of;
 use crate::provider::qemu::folder::{Folder, problem};
-use crate::provider::qemu::network_config::{hardware_addresses, network_config};
+use crate::provider::qemu::network_config::network_config;
 use crate::provider::qemu::user_data::{Mount, Ours, user_data};
 use crate::provider::qemu::{SEED, Setup, vfat};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
@@ -93,7 +95,7 @@ impl Seed {
         };
         let user_data = user_data(machine.user_data.as_deref(), &ours);
         let meta_data = json!({ "instance-id": instance_id, "local-hostname": machine.name.as_str() });
-        let macs = hardware_addresses(&self.setup.owner, machine.name.as_str());
+        let macs = macs(&self.setup, machine);
         let network = network_config(&macs, machine.address, self.setup.settings.segment.prefix);
         let files = [
             ("meta-data", format!("{meta_data:#}\n")),
@@ -119,22 +121,35 @@ fn desired(setup: &Setup, machine: &desired::Machine) -> Attributes {
 fn inputs(setup: &Setup, machine: &desired::Machine) -> Attributes {
     let digest = |text: &str| format!("sha256:{}", hex::encode(Sha256::digest(text)));
     let mounts = mounts(machine).into_iter();
-    let mounts = mounts.map(|mount| (mount.disk, json!({ "filesystem": mount.filesystem, "mount": mount.path })));
+    let mounts = mounts.map(|mount| (mount.disk, json!({ "filesystem": mount.filesystem, "line": mount.line })));
     attributes! {
         "user": machine.ssh.user.as_str(),
         "authorized-keys": digest(&machine.ssh.authorized_keys.join("\n")),
         "user-data": machine.user_data.as_deref().map(digest),
         "address": format!("{}/{}", machine.address, setup.settings.segment.prefix),
+        "macs": macs(setup, machine),
         "filesystems": mounts.collect::<serde_json::Map<_, _>>(),
     }
+}
+
+fn macs(setup: &Setup, machine: &desired::Machine) -> [String; 2] {
+    cards(&setup.owner, machine).map(|card| card.mac)
 }
 
 fn mounts(machine: &desired::Machine) -> Vec<Mount> {
     let disks = machine.resources.disks.iter().filter(|(name, _)| name.as_str() != ROOT);
     let mount = |(name, disk): (&crate::id::Name, &desired::Disk)| {
-        disk.size()?;
-        let filesystem = disk.filesystem?.as_str().to_owned();
-        Some(Mount { disk: name.to_string(), filesystem, path: disk.mount.clone() })
+        // What needs more than a mount comes later, as does what may fail.
+        let plain = disk.size().is_some() && !disk.readonly && disk.kernel_module.is_none();
+        // A pool is not mounted by the mount table.
+        let filesystem = disk.filesystem.filter(|filesystem| plain && *filesystem != desired::Filesystem::Zfs)?;
+        let line = disk.mount_line(name.as_str(), &device_of(name.as_str(), disk)).unwrap_or_default();
+        Some(Mount {
+            disk: name.to_string(),
+            filesystem: filesystem.as_str().to_owned(),
+            path: disk.mount.clone(),
+            line,
+        })
     };
     disks.filter_map(mount).collect()
 }
@@ -207,7 +222,7 @@ impl Resource for Seed {
     }
 
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
-        let every_boot = change.path.starts_with("address") || change.path.starts_with("filesystems");
+        let every_boot = ["address", "macs", "filesystems"].iter().any(|input| change.path.starts_with(input));
         let text = if change.path.starts_with(access::ATTRIBUTE) {
             "the machine lets it in at its next start"
         } else if every_boot {

@@ -28,17 +28,21 @@ pub(in crate::provider) struct Mount {
     pub(in crate::provider) disk: String,
     pub(in crate::provider) filesystem: String,
     pub(in crate::provider) path: Option<String>,
+    /// Of the mount table; empty without a mount point.
+    pub(in crate::provider) line: String,
 }
 
-/// Runs at every boot, so that a disk attached later is prepared too. `$1` device, `$2` file system, `$3` mount point.
-/// Only a disk on which nothing at all is recognised is formatted.
+/// Runs at every boot, so that a disk is there for the user's own commands. `$1` device, `$2` file system, `$3` mount point,
+/// `$4` line of the mount table, `$5` the disk's name. Only a disk on which nothing at all is recognised is formatted; what
+/// needs a program that is not there, and a disk that a unit wipes, is left to what comes later.
 const MOUNT: &str = r#"set -u
-dev=$1 type=$2 dir=$3
+dev=$1 type=$2 dir=$3 line=$4
+[ ! -e "/etc/systemd/system/machine-wipe-$5.service" ] && command -v "mkfs.$type" >/dev/null || exit 0
 for wait in 1 2 3 4 5 6 7 8 9 10; do [ -e "$dev" ] && break; sleep 1; done
 blkid -p "$dev" >/dev/null; [ $? -ne 2 ] || "mkfs.$type" "$dev" || exit 1
 [ -n "$dir" ] || exit 0
 mkdir -p "$dir"
-grep -q "^$dev " /etc/fstab || echo "$dev $dir $type defaults,nofail,x-systemd.growfs 0 2" >> /etc/fstab
+grep -q "^$dev " /etc/fstab || echo "$line" >> /etc/fstab
 mountpoint -q "$dir" || mount "$dir"
 "#;
 
@@ -115,7 +119,8 @@ fn cloud_config(ours: &Ours<'_>) -> Value {
     let mut every_boot = vec![json!(["sh", "-c", access::SCRIPT, "sh", ours.user, ours.project_key])];
     every_boot.extend(ours.mounts.iter().map(|mount| {
         let device = format!("/dev/disk/by-id/virtio-{}", mount.disk);
-        json!(["sh", "-c", MOUNT, "sh", device, mount.filesystem, mount.path.as_deref().unwrap_or_default()])
+        let path = mount.path.as_deref().unwrap_or_default();
+        json!(["sh", "-c", MOUNT, "sh", device, mount.filesystem, path, mount.line, mount.disk])
     }));
     config["bootcmd"] = Value::Array(every_boot);
     config
@@ -165,11 +170,16 @@ mod tests {
 
     #[test]
     fn each_disk_with_a_file_system_is_prepared_at_every_boot() {
-        let mounts = [Mount { disk: "data".into(), filesystem: "ext4".into(), path: Some("/data".into()) }];
+        let mounts = [Mount {
+            disk: "data".into(),
+            filesystem: "ext4".into(),
+            path: Some("/data".into()),
+            line: "/dev/disk/by-id/virtio-data /data ext4 defaults 0 2".into(),
+        }];
         let config = cloud_config(&ours(&mounts));
-        assert_eq!(config["bootcmd"][0][4], "/dev/disk/by-id/virtio-data");
-        assert_eq!(config["bootcmd"][0][6], "/data");
-        assert!(cloud_config(&ours(&[])).get("bootcmd").is_none());
+        assert_eq!(config["bootcmd"][1][4], "/dev/disk/by-id/virtio-data");
+        assert_eq!(config["bootcmd"][1][6], "/data");
+        assert_eq!(cloud_config(&ours(&[]))["bootcmd"].as_array().map(Vec::len), Some(1));
     }
 
     #[test]

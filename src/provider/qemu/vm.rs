@@ -1,17 +1,20 @@
 //! `qemu.vm/<machine>`: the running machine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::Map;
 
 use crate::attributes;
-use crate::desired;
+use crate::desired::{self, quantity};
 use crate::id::ResourceId;
 use crate::provider::qemu::accelerator::Accelerator;
 use crate::provider::qemu::command_line::CONSOLE;
+use crate::provider::qemu::drive::Drive;
 use crate::provider::qemu::folder::Folder;
 use crate::provider::qemu::power::{self, Applied, check_free, forward, listen, monitor_of};
-use crate::provider::qemu::{Setup, VM, access, disk, seed};
+use crate::provider::qemu::{Setup, VM, access, card, disk, plug, seed};
 use crate::provider::{self, output};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use crate::value::{Attributes, json};
@@ -24,6 +27,8 @@ pub(super) struct Vm {
     folder: Folder,
     /// `None` for a machine that is only there to be deleted.
     plan: Option<Applied>,
+    /// Bytes of memory in the Machinefile.
+    asked: u64,
     desired: Attributes,
 }
 
@@ -33,18 +38,21 @@ pub(super) fn id(machine: &str) -> ResourceId {
 
 impl Vm {
     pub(super) fn new(setup: &Arc<Setup>, machine: &desired::Machine) -> Self {
-        let disks = machine.resources.disks.iter().filter(|(_, disk)| disk.size().is_some());
-        let disks: Vec<_> = disks.map(|(name, _)| name.to_string()).collect();
+        let disks = &machine.resources.disks;
+        let drive = |(name, disk): (&crate::id::Name, &desired::Disk)| (name.to_string(), Drive::of(disk));
         let plan = Applied {
             cpus: machine.resources.cpus,
-            ram: machine.resources.ram,
+            ram: memory(machine.resources.ram),
             ports: machine.ports.iter().map(|forward| (listen(forward), forward.target)).collect(),
-            disks,
+            disks: disks.iter().map(drive).collect(),
+            cards: card::cards(&setup.owner, machine),
             address: machine.address,
             ssh: 0,
             accelerator: None,
             emulate: false,
             project_key: None,
+            slots: 0,
+            plugged: BTreeMap::new(),
         };
         let mut desired = settled(&plan);
         // Who logs in with another key needs no restart for ours.
@@ -54,15 +62,25 @@ impl Vm {
         }
         desired.insert(output::POWER.into(), json!("running"));
         let name = machine.name.as_str();
-        let mut parents: Vec<_> = plan.disks.iter().map(|disk| Parent::uses(disk::id(name, disk))).collect();
+        let ours = disks.iter().filter(|(_, disk)| disk.size().is_some());
+        let mut parents: Vec<_> = ours.map(|(disk, _)| Parent::uses(disk::id(name, disk.as_str()))).collect();
         parents.extend([Parent::after(seed::id(name)), Parent::after(setup.segment_id())]);
         parents.extend(provider::comes_after(machine));
-        Self { id: id(name), parents, folder: setup.folder(name), setup: setup.clone(), plan: Some(plan), desired }
+        let asked = machine.resources.ram;
+        Self {
+            id: id(name),
+            parents,
+            folder: setup.folder(name),
+            setup: setup.clone(),
+            plan: Some(plan),
+            asked,
+            desired,
+        }
     }
 
     pub(super) fn revived(setup: &Arc<Setup>, machine: &str, parents: Vec<Parent>) -> Self {
         let (folder, setup) = (setup.folder(machine), setup.clone());
-        Self { id: id(machine), parents, setup, folder, plan: None, desired: Attributes::new() }
+        Self { id: id(machine), parents, setup, folder, plan: None, asked: 0, desired: Attributes::new() }
     }
 
     async fn observe(&self, cx: &Context) -> Result<Option<Attributes>, Failure> {
@@ -88,14 +106,22 @@ impl Vm {
     /// What is wanted, with what earlier starts chose.
     fn target(&self, applied: Option<&Applied>) -> Result<Applied, Failure> {
         let plan = self.plan.clone().ok_or_else(|| Failure::new("nothing says what it should be"))?;
-        let Some(Applied { ssh, accelerator, emulate, project_key, .. }) = applied else { return Ok(plan) };
+        let Some(known) = applied else { return Ok(plan) };
         let project_key = if self.desired.contains_key(access::ATTRIBUTE) {
             seed::project_key(&self.folder)?
         } else {
-            project_key.clone()
+            known.project_key.clone()
         };
-        Ok(Applied { ssh: *ssh, accelerator: *accelerator, emulate: *emulate, project_key, ..plan })
+        let Applied { ssh, accelerator, emulate, slots, .. } = *known;
+        Ok(Applied { ssh, accelerator, emulate, slots, plugged: known.plugged.clone(), project_key, ..plan })
     }
+}
+
+const MIB: u64 = 1 << 20;
+
+/// What QEMU offers: whole MiB, at least as many bytes as asked for.
+const fn memory(asked: u64) -> u64 {
+    asked.next_multiple_of(MIB)
 }
 
 /// The attributes that are declared.
@@ -104,7 +130,8 @@ fn settled(applied: &Applied) -> Attributes {
         "cpus": applied.cpus,
         "ram": applied.ram,
         "ports": applied.ports,
-        "disks": applied.disks,
+        "disks": applied.disks.iter().map(|(name, drive)| (name.clone(), json!(drive.to_string()))).collect::<Map<_, _>>(),
+        "nic": card::NAMES.iter().zip(&applied.cards).map(|(name, card)| ((*name).to_owned(), json!(card.to_string()))).collect::<Map<_, _>>(),
         "address": applied.address.to_string(),
     }
 }
@@ -116,9 +143,17 @@ pub(super) fn observed(folder: &Folder, applied: &Applied, power: &str) -> Attri
     attributes.insert(output::HOST_KEY.into(), json!(seed::public_host_key(folder)));
     attributes.insert(output::CONSOLE.into(), json!(folder.file(CONSOLE).display().to_string()));
     attributes.insert(output::PATIENCE.into(), json!(applied.patience()));
+    attributes.insert("slots".into(), json!(usize::from(applied.slots).saturating_sub(applied.plugged.len())));
     let accelerator = applied.accelerator.map(Accelerator::as_str);
     attributes.insert("accelerator".into(), json!(accelerator));
     attributes
+}
+
+/// Whether a disk can be attached to the machine as it runs.
+fn plugs(change: &Change, observed: &Attributes) -> bool {
+    let is_disk = |value: &crate::value::Value| value.as_str().is_some_and(|text| text.starts_with("read-"));
+    let has_slot = observed.get("slots").and_then(crate::value::Value::as_u64).is_some_and(|free| free > 0);
+    change.path.keys().len() == 2 && change.before.is_none() && change.after.as_ref().is_some_and(is_disk) && has_slot
 }
 
 /// Brings the forwarding of a running machine to `target`, one port at a time, each recorded once it is so.
@@ -174,16 +209,28 @@ impl Resource for Vm {
         &[output::HOST_KEY, output::SSH]
     }
 
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        let given = memory(self.asked);
+        if given == self.asked {
+            return Vec::new();
+        }
+        vec![("ram", format!("{} of memory → {} MiB", quantity::gigabytes(self.asked), given / MIB))]
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
         let attribute = change.path.keys().first().map_or("", String::as_str);
         let text = match attribute {
+            "disks" if plugs(change, observed) => {
+                return Impact::InPlace(Disruption::None, Some("is attached while the machine runs".to_owned()));
+            }
             "ports" => return Impact::InPlace(Disruption::None, None),
             output::POWER if is("paused") => {
                 return Impact::InPlace(Disruption::None, Some("lets the machine go on".into()));
             }
             output::POWER => return Impact::InPlace(Disruption::None, Some("starts the machine".into())),
             _ if is("stopped") => return Impact::InPlace(Disruption::None, None),
+            "nic" => "restarts the machine with other network cards".to_owned(),
             "disks" => "restarts the machine with other disks".to_owned(),
             "address" => "restarts the machine with another address".to_owned(),
             access::ATTRIBUTE => "restarts the machine to let the project's new key in".to_owned(),
@@ -210,7 +257,9 @@ impl Resource for Vm {
         let mut target = self.target(known.as_ref())?;
         if power::recover(&self.setup, &self.folder, &mut target).await? {
             let mut applied = known.clone().unwrap_or_else(|| target.clone());
-            if (Applied { ports: target.ports.clone(), ..applied.clone() }) == target {
+            let same = Applied { ports: target.ports.clone(), disks: target.disks.clone(), ..applied.clone() };
+            if same == target && plug::lacking(&applied, &target).is_some() {
+                plug::plug(&self.folder, &mut applied, &target).await?;
                 forward_live(&self.folder, &mut applied, &target).await?;
                 return self.running(&applied, cx).await;
             }

@@ -109,7 +109,9 @@ impl Provider for Simulated {
         let id = ResourceId::new(MACHINE, &machine.name);
         let parents = std::iter::once(Parent::after(self.key.clone())).chain(super::comes_after(machine)).collect();
         let object = Object::machine(id.clone(), parents, desired_attributes(machine), &self.name, &self.world);
-        Ok(Expansion { resources: vec![Arc::new(object)], machine: id })
+        let device = |name: &Name| (name.clone(), format!("/dev/disk/by-id/virtio-{name}"));
+        let devices = machine.resources.disks.keys().map(device).collect();
+        Ok(Expansion { resources: vec![Arc::new(object)], machine: id, devices })
     }
 
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure> {

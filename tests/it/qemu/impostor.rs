@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixListener;
 
+use super::cards;
 use super::{World, debian, qcow2};
 
 /// A process with `mark` among its arguments that waits to be ended.
@@ -32,7 +33,7 @@ impl Impostor {
         let folder = world.folder();
         std::fs::create_dir_all(&folder).unwrap();
         let applied = json!({
-            "cpus": 2, "ram": 1 << 30, "ports": {}, "disks": ["root"], "address": "10.85.0.2", "ssh": 2222, "accelerator": "tcg",
+            "cpus": 2, "ram": 1 << 30, "ports": {}, "disks": { "root": {} }, "cards": cards(world), "address": "10.85.0.2", "ssh": 2222, "accelerator": "tcg",
         });
         std::fs::write(folder.join("vm.json"), applied.to_string()).unwrap();
         let process = process(&folder.join("vm.pid")).await;
