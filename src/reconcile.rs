@@ -150,7 +150,7 @@ pub async fn converge(
             return Ok(Converged::Stopped);
         }
         let proposal = propose(catalog, goal, Some(store.as_ref()), cx, parallel).await?;
-        if proposal.plan.steps.is_empty() && proposal.plan.forgotten.is_empty() {
+        if proposal.plan.changes_nothing() {
             return Ok(settled(goal, proposal, changed));
         }
         if !proposal.plan.steps.is_empty() && !consent(&proposal, round) {

@@ -2,9 +2,11 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::poll;
 use sha2::{Digest, Sha256};
 
 use super::{Event, Tools};
@@ -27,12 +29,14 @@ impl From<store::Error> for Error {
     }
 }
 
-/// Carries out one half of a step.
+/// Carries out one half of a step. `effective` is called once the world is as it should be and the record of it stands in
+/// the store's queue: what comes next may begin, and shares the wait for the disk. Of what begins again with the same resource it is not called.
 pub(super) async fn operate(
     tools: &Tools,
     resource: Arc<dyn Resource>,
     step: &Step,
     phase: Phase,
+    effective: impl FnOnce(),
 ) -> Result<(), Error> {
     let id = resource.id().clone();
     let operation = match (step.action, phase) {
@@ -46,23 +50,30 @@ pub(super) async fn operate(
     tools.store.write(begin).await?;
 
     let cx = context(tools, &id, &token);
-    match call(tools, resource.as_ref(), step, operation, &cx).await {
+    let end = match call(tools, resource.as_ref(), step, operation, &cx).await {
         Ok(Some(attributes)) => {
             tools.context.outputs.set(id.clone(), attributes.clone());
             let record = Record { attributes, parents: resource.parents().to_vec(), token, realm };
-            tools.store.write(Transition::Hold { id, record }).await?;
-            Ok(())
+            Transition::Hold { id, record }
         }
         Ok(None) => {
             tools.context.outputs.remove(&id);
-            tools.store.write(Transition::Gone { id }).await?;
-            Ok(())
+            Transition::Gone { id }
         }
         Err(failure) => {
             tools.store.write(Transition::Fail { id, message: failure.message.clone() }).await?;
-            Err(Error::Operation(failure))
+            return Err(Error::Operation(failure));
         }
+    };
+    let mut write = tools.store.write(end);
+    if let Poll::Ready(written) = poll!(&mut write) {
+        return Ok(written?);
     }
+    let begins_again = step.action == Action::Replace && phase == Phase::Down;
+    if !begins_again {
+        effective();
+    }
+    Ok(write.await?)
 }
 
 /// The token of a create that was begun before and never ended, so that its repetition is recognised; the token of the

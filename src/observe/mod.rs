@@ -43,12 +43,12 @@ impl std::fmt::Debug for Question<'_> {
 /// Looks at everything. Never fails as a whole: what cannot be read is [`crate::resource::Observation::Unreadable`].
 /// The error is a graph that cannot be built.
 pub async fn observe(question: &Question<'_>, cx: &Context) -> Result<Sight, graph::Error> {
-    let survey = survey::survey(question.sources, cx).await;
+    let mut survey = survey::survey(question.sources, cx).await;
     let mut orphans = question.orphans.to_vec();
     orphans.extend(survey.orphans(question.desired, question.orphans));
     let graph = graph::build(question.desired.to_vec(), orphans.clone())?;
 
-    let seen = walk::walk(&graph, &survey, question, cx).await;
+    let seen = walk::walk(&graph, &mut survey, question, cx).await;
     let (mut observed, mut blind) = (seen.observed, survey.into_blind());
     blind.extend(seen.blind);
     if seen.inside.is_empty() {

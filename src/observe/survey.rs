@@ -53,10 +53,11 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LAST_WAIT: Duration = Duration::from_secs(13);
 
 impl Survey {
-    /// What the source of this name lists under an id.
-    pub(super) fn attributes(&self, id: &ResourceId, realm: &str) -> Option<&Attributes> {
-        let found = self.found.get(id)?.iter().find(|(source, _)| self.sources[*source].name() == realm);
-        found.map(|(_, found)| &found.attributes)
+    /// What the source of this name lists under an id; given once.
+    pub(super) fn take(&mut self, id: &ResourceId, realm: &str) -> Option<Attributes> {
+        let found = self.found.get_mut(id)?;
+        let at = found.iter().position(|(source, _)| self.sources[*source].name() == realm)?;
+        Some(found.swap_remove(at).1.attributes)
     }
 
     /// Another source that lists the same id.

@@ -19,7 +19,7 @@ pub(super) struct Seen {
     pub(super) blind: Vec<(String, Failure)>,
 }
 
-pub(super) async fn walk(graph: &Graph, survey: &Survey, question: &Question<'_>, cx: &Context) -> Seen {
+pub(super) async fn walk(graph: &Graph, survey: &mut Survey, question: &Question<'_>, cx: &Context) -> Seen {
     let mut queue = Queue::new(graph.len());
     for (position, _) in graph.nodes() {
         for (parent, _) in graph.parents(position) {
@@ -54,7 +54,7 @@ pub(super) async fn walk(graph: &Graph, survey: &Survey, question: &Question<'_>
 fn known(
     graph: &Graph,
     position: usize,
-    survey: &Survey,
+    survey: &mut Survey,
     question: &Question<'_>,
     observed: &Observed,
 ) -> Option<Observation> {
@@ -80,8 +80,8 @@ fn known(
     if let Some(failure) = survey.failure(source.name()) {
         return Some(Observation::Unreadable(failure.to_string()));
     }
-    match survey.attributes(resource.id(), source.name()) {
-        Some(attributes) => Some(Observation::Present(attributes.clone())),
+    match survey.take(resource.id(), source.name()) {
+        Some(attributes) => Some(Observation::Present(attributes)),
         None if (question.remembered)(resource.id()) => None,
         None => Some(Observation::Absent),
     }
@@ -115,7 +115,8 @@ async fn look(resource: &dyn Resource, cx: &Context) -> Look {
 
 fn note(graph: &Graph, position: usize, observation: Observation, observed: &mut Observed, cx: &Context) {
     let id = graph.at(position).resource.id();
-    if let Observation::Present(attributes) = &observation {
+    // Nobody asks for the outputs of what nothing hangs on.
+    if let (Observation::Present(attributes), Some(_)) = (&observation, graph.children(position).next()) {
         cx.outputs.set(id.clone(), attributes.clone());
     }
     observed.set(id.clone(), observation);

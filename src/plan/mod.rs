@@ -1,6 +1,7 @@
 //! What to do, and why: a pure function of what is desired, what was observed and what we remember.
 //! No clock, no randomness, no files, no network.
 
+mod confirm;
 mod consent;
 mod decide;
 mod schedule;
@@ -14,7 +15,7 @@ pub use step::{Action, Blocked, Cause, Deferred, Hold, Reason, Step, Summary, Va
 use crate::graph::Graph;
 use crate::id::ResourceId;
 use crate::observe::Observed;
-use crate::store::Recorded;
+use crate::store::{Record, Recorded};
 
 /// A proposal. Steps stand in an order in which they could be carried out one by one.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub struct Plan {
     pub vanishing: Vec<Vanishing>,
     /// Recorded once, gone now and wanted no more: only their records go.
     pub forgotten: Vec<ResourceId>,
+    /// Done by an operation that was cut off before that was written down: only their records are renewed.
+    pub confirmed: Vec<(ResourceId, Record)>,
     /// Sources that could not be listed, with the reason: what is no longer wanted there is not seen.
     pub unseen: Vec<(String, String)>,
     /// How many resources are as desired.
@@ -39,6 +42,12 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.blocked.is_empty() && self.deferred.is_empty()
+    }
+
+    /// Whether carrying it out changes nothing, not even what we remember.
+    #[must_use]
+    pub fn changes_nothing(&self) -> bool {
+        self.steps.is_empty() && self.forgotten.is_empty() && self.confirmed.is_empty()
     }
 
     /// How many steps of each kind.
@@ -59,5 +68,7 @@ pub struct Options {
 #[must_use]
 pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: Options) -> Plan {
     let verdicts = decide::decide(graph, observed, recorded, options);
-    sequence::sequence(graph, observed, recorded, &verdicts)
+    let mut plan = sequence::sequence(graph, observed, recorded, &verdicts);
+    plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);
+    plan
 }

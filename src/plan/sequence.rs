@@ -16,8 +16,8 @@ use super::step::{Action, Blocked, Deferred, Hold, Reason, Step, Vanishing};
 enum Standing {
     Keep,
     Step(Step),
-    /// Goes with what it lives in, at the latest with the resource at this position.
-    Vanishes(usize),
+    /// Goes with what it lives in: with the first of the resources at these positions.
+    Vanishes(Vec<usize>),
     Blocked(Hold),
     Deferred(ResourceId),
 }
@@ -52,22 +52,22 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     let exists = matches!(observed.get(id), Observation::Present(_));
     let mut rebuilt = None;
     let mut held = None;
-    let mut vanishes = None;
+    let mut vanishes = Vec::new();
     let mut shaken = None;
     let mut undermined = Vec::new();
     for (parent, link) in graph.parents(position) {
         let parent_id = graph.at(parent).resource.id();
         match &standings[parent] {
-            Standing::Vanishes(root) if link == Link::Within => vanishes = Some(*root),
-            Standing::Vanishes(root) if link == Link::Uses => undermined.push(*root),
+            Standing::Vanishes(roots) if link == Link::Within => vanishes.extend(roots),
+            Standing::Vanishes(roots) if link == Link::Uses => undermined.extend(roots),
             Standing::Step(step) => match (step.action, link) {
-                (Action::Delete, Link::Within) => vanishes = Some(parent),
-                (_, Link::Within) if is_made_anew(step) && !node.wanted => vanishes = Some(parent),
+                (Action::Delete, Link::Within) => vanishes.push(parent),
+                (_, Link::Within) if is_made_anew(step) && !node.wanted => vanishes.push(parent),
                 (_, Link::Within) if is_made_anew(step) => {
                     rebuilt = rebuilt.or_else(|| Some(create(node, because(parent_id))));
                 }
                 (Action::Delete, Link::Uses) => undermined.push(parent),
-                (Action::Replace, Link::Uses) if !node.wanted => undermined.push(parent),
+                (_, Link::Uses) if is_made_anew(step) && !node.wanted => undermined.push(parent),
                 (Action::Replace | Action::Create, Link::Uses)
                     if node.wanted && exists && step.reason != Reason::Unfinished =>
                 {
@@ -87,8 +87,8 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
         }
     }
     // What is built upon something that goes by itself must go before it, not with the parent it lives in.
-    if let Some(root) = vanishes.filter(|root| !exists || undermined.iter().all(|other| other == root)) {
-        return Standing::Vanishes(root);
+    if !vanishes.is_empty() && (!exists || undermined.iter().all(|root| vanishes.contains(root))) {
+        return Standing::Vanishes(vanishes);
     }
     if let (Some(until), None, true, Some(Standing::Deferred(_))) = (shaken, &rebuilt, node.wanted, &held) {
         return Standing::Deferred(until);
@@ -172,7 +172,8 @@ fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: V
             Standing::Keep if !node.wanted => {}
             Standing::Keep => plan.unchanged += 1,
             Standing::Vanishes(_) if *observed.get(&resource) == Observation::Absent => {}
-            Standing::Vanishes(root) => {
+            Standing::Vanishes(roots) => {
+                let root = *roots.last().expect("what vanishes lives in something");
                 plan.vanishing.push(Vanishing { resource, with: graph.at(root).resource.id().clone() });
             }
             Standing::Step(step) if step.action == Action::Delete => deletes.push(step),

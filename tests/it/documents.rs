@@ -96,3 +96,26 @@ fn what_init_writes_is_valid_and_plans() {
     assert_eq!(again.code, 1);
     assert!(again.stderr.contains("is already there"), "{}", again.stderr);
 }
+
+#[test]
+fn every_test_that_holds_a_guarantee_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/guarantees.md")).expect("the guarantees");
+    let mut tests = String::new();
+    let mut folders = vec![root.join("tests/it")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                tests += &std::fs::read_to_string(path).expect("text");
+            }
+        }
+    }
+    let quoted: Vec<_> = text.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() > 2).collect();
+    assert!(quoted.len() > 20, "{quoted:?}");
+    for name in quoted {
+        assert!(tests.contains(&format!("fn {name}(")), "no test is called {name}");
+    }
+}

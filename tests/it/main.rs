@@ -30,6 +30,7 @@ mod ssh;
 
 mod consent;
 mod converge;
+mod crash;
 mod documents;
 mod homes;
 mod live;
@@ -37,6 +38,7 @@ mod order;
 mod plan_runs;
 mod program;
 mod saved;
+mod schedules;
 mod troubles;
 mod turns;
 

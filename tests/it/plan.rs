@@ -182,6 +182,32 @@ fn a_create_that_was_cut_off_is_completed_even_when_it_looks_whole() {
 }
 
 #[test]
+fn what_is_built_upon_a_thing_that_lives_in_two_places_goes_before_either() {
+    let scene = Scene::default()
+        .orphan(thing("box/a", attributes! {}))
+        .orphan(thing("box/b", attributes! {}).after("box/a"))
+        .orphan(thing("part/c", attributes! {}).within("box/a").within("box/b"))
+        .orphan(thing("part/d", attributes! {}).within("box/a").uses("part/c"));
+    let plan = scene.plan();
+    let steps: Vec<_> = plan.steps.iter().map(|step| step.resource.as_str()).collect();
+    assert_eq!(steps, ["part/d", "box/b", "box/a"]);
+}
+
+#[test]
+fn what_is_built_upon_a_thing_that_is_made_anew_with_its_parent_goes_first() {
+    let scene = Scene::default()
+        .wanted(thing("box/a", attributes! {"image": "new"}))
+        .seen("box/a", attributes! {"image": "old"})
+        .wanted(thing("part/c", attributes! {}).within("box/a"))
+        .seen("part/c", attributes! {})
+        .orphan(thing("box/b", attributes! {}))
+        .orphan(thing("part/d", attributes! {}).within("box/b").uses("part/c"));
+    let plan = scene.plan();
+    let deletes = plan.steps.iter().filter(|step| step.action == libmachine::plan::Action::Delete);
+    assert_eq!(deletes.map(|step| step.resource.as_str()).collect::<Vec<_>>(), ["part/d", "box/b"]);
+}
+
+#[test]
 fn records_of_what_is_gone_and_unwanted_are_forgotten_without_a_step() {
     let scene = Scene::default().recorded("vm/old", attributes! {});
     assert_eq!(scene.plan().forgotten.len(), 1);

@@ -30,7 +30,7 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
     let ssh = ssh(scope, written.ssh.unwrap_or_default(), &at.join("ssh"));
     let user_data = written.cloud_init.and_then(|text| user_data(scope, text, &at.join("cloud-init")));
     let address = written.address.map_or(Some(Ipv4Addr::UNSPECIFIED), |text| fixed_address(scope, &text, at));
-    let depends_on = order::names(scope, written.depends_on.unwrap_or_default(), &at.join("depends-on"));
+    let depends_on = order::names(scope, written.depends_on.as_deref().unwrap_or_default(), &at.join("depends-on"));
     if scope.notes.len() > before && crate::note::has_errors(&scope.notes[before..]) {
         return None;
     }

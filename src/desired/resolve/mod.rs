@@ -56,7 +56,7 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let mut notes = scope.notes;
     let store = store(config, &mut notes);
     let groups = order::groups(&machines, &members);
-    let desired = owner.map(|owner| Desired { owner, store, providers, groups, machines, compose });
+    let desired = owner.map(|owner| Desired { owner, store, providers, machines, groups, compose });
     notes.extend(desired.iter().flat_map(check));
     // What follows from a fault that was reported already is not said again.
     notes.retain(|note| !config.faults.iter().any(|fault| are_related(fault, &note.path)));

@@ -9,7 +9,7 @@ use crate::note::{self, Note};
 use crate::value::Path;
 
 /// The names in `depends-on`, each once.
-pub(super) fn names(scope: &mut Scope<'_>, written: Vec<String>, at: &Path) -> Vec<Name> {
+pub(super) fn names(scope: &mut Scope<'_>, written: &[String], at: &Path) -> Vec<Name> {
     let mut names = Vec::new();
     for (i, text) in written.iter().enumerate() {
         names.extend(scope.name(text, &at.join(i)).filter(|name| !names.contains(name)));

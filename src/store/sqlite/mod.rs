@@ -5,6 +5,8 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
@@ -14,6 +16,8 @@ use super::{Error, Holder, Recorded, Store, Transition};
 
 /// How many transitions one transaction takes at most.
 const BATCH: usize = 1024;
+/// How long the end of an operation waits for others to share its commit.
+const LULL: Duration = Duration::from_millis(2);
 
 enum Request {
     Claim(Holder, oneshot::Sender<Result<(), Error>>),
@@ -24,7 +28,8 @@ enum Request {
 /// Records and journal of one project in one file.
 #[derive(Debug)]
 pub struct Sqlite {
-    requests: mpsc::Sender<Request>,
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
     path: PathBuf,
 }
 
@@ -34,17 +39,26 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let writer = Writer::new(path)?;
         let (requests, inbox) = mpsc::channel();
-        std::thread::Builder::new()
+        let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.serve(&inbox))
             .map_err(|why| Error::Open { path: path.display().to_string(), why: why.to_string() })?;
-        Ok(Self { requests, path: path.to_owned() })
+        Ok(Self { requests: Some(requests), writer: Some(writer), path: path.to_owned() })
     }
 
     async fn ask<T>(&self, request: Request, answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
         let gone = || Error::Write { path: self.path.display().to_string(), why: "the writer has ended".to_owned() };
-        self.requests.send(request).map_err(|_| gone())?;
+        self.requests.as_ref().ok_or_else(gone)?.send(request).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+}
+
+/// What waits is written and the file closed before this process opens, moves or deletes it again.
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        // A writer that panicked has said so.
+        _ = self.writer.take().map(JoinHandle::join);
     }
 }
 
@@ -85,14 +99,23 @@ impl Writer {
         while let Ok(first) = inbox.recv() {
             let mut loads = Vec::new();
             let mut writes = Vec::new();
+            // Nothing in the world waits for the end of an operation to be on disk; what begins next shares its commit.
+            let mut patient = true;
             let mut next = Some(first);
             while let Some(request) = next {
+                patient &= matches!(&request, Request::Write(transition, _) if !matches!(transition, Transition::Begin { .. }));
                 match request {
                     Request::Claim(holder, reply) => _ = reply.send(self.claim(&holder)),
                     Request::Load(reply) => loads.push(reply),
                     Request::Write(transition, reply) => writes.push((transition, reply)),
                 }
-                next = if writes.len() < BATCH { inbox.try_recv().ok() } else { None };
+                if writes.len() == BATCH {
+                    break;
+                }
+                next = inbox.try_recv().ok();
+                if next.is_none() && patient {
+                    next = inbox.recv_timeout(LULL).ok();
+                }
             }
             if !writes.is_empty() {
                 let outcome = self.commit(writes.iter().map(|(transition, _)| transition));

@@ -1,6 +1,8 @@
 //! What tests are written with.
 
 pub mod backend;
+pub mod ledger;
+pub mod mortal;
 pub mod postgres;
 pub mod project;
 pub mod sandbox;
