@@ -10,9 +10,9 @@ use crate::catalog::Catalog;
 use crate::graph;
 use crate::id::Name;
 use crate::observe::{Question, Sight, observe};
-use crate::plan::{Options, Plan, plan};
+use crate::plan::{Allowed, Drift, Fate, Options, Plan, demands, drift, plan};
 use crate::resource::{Context, Failure, Found, Link, Observation, Outputs, Resource};
-use crate::store::{self, Recorded, Store};
+use crate::store::{self, Record, Recorded, Store, Transition};
 
 /// What to converge to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub enum Error {
 pub struct Proposal {
     pub sight: Sight,
     pub plan: Arc<Plan>,
+    options: Options,
     recorded: Arc<Recorded>,
     context: Context,
 }
@@ -46,6 +47,23 @@ impl Proposal {
     #[must_use]
     pub fn recorded(&self) -> &Recorded {
         &self.recorded
+    }
+
+    /// Plans again without what loses data or a machine and has not been allowed; the rest goes on.
+    #[must_use]
+    pub fn withholding(mut self, allowed: &Allowed) -> Self {
+        loop {
+            let demanded = demands(&self.plan, allowed).steps;
+            if demanded.is_empty() {
+                return self;
+            }
+            let flags = demanded.iter().map(|step| (step.resource.clone(), step.flag().unwrap_or_default()));
+            self.options.withheld.extend(flags);
+            let sight = &self.sight;
+            let again = plan(&sight.graph, &sight.observed, &self.recorded, &self.options);
+            let (forgotten, unseen) = (self.plan.forgotten.clone(), self.plan.unseen.clone());
+            self.plan = Arc::new(Plan { forgotten, unseen, ..again });
+        }
     }
 
     /// The same look with another plan made from it.
@@ -106,13 +124,32 @@ pub async fn propose(
         parallel,
     };
     let mut sight = observe(&question, &context).await?;
-    let options = Options { destroying: goal == Goal::Destroy };
-    let mut plan = plan(&sight.graph, &sight.observed, &recorded, options);
+    let options = Options { destroying: goal == Goal::Destroy, ..Options::default() };
+    let mut plan = plan(&sight.graph, &sight.observed, &recorded, &options);
     sight.blind.extend(undeclared(catalog, &recorded));
     keep_unseen(&mut plan, &recorded, &sight, catalog);
     plan.unseen = sight.blind.iter().map(|(source, why)| (source.clone(), why.to_string())).collect();
     let plan = Arc::new(plan);
-    Ok(Proposal { sight, plan, recorded: Arc::new(recorded), context })
+    Ok(Proposal { sight, plan, options, recorded: Arc::new(recorded), context })
+}
+
+/// Writes what was seen into the records, and forgets what is gone. The world stays as it is. What it found is returned.
+pub async fn refresh(proposal: &Proposal, store: &dyn Store) -> Result<Vec<Drift>, store::Error> {
+    let (sight, recorded) = (&proposal.sight, &proposal.recorded);
+    let drifts = drift(&sight.graph, &sight.observed, recorded);
+    for Drift { resource: id, fate } in &drifts {
+        let Some(node) = sight.graph.node(id) else { continue };
+        let transition = match (fate, sight.observed.get(id)) {
+            (Fate::Changed(_) | Fate::Found, Observation::Present(seen)) => {
+                let token = recorded.records.get(id).map(|record| record.token.clone()).unwrap_or_default();
+                let (parents, realm) = (node.resource.parents().to_vec(), node.resource.realm().map(str::to_owned));
+                Transition::Hold { id: id.clone(), record: Record { attributes: seen.clone(), parents, token, realm } }
+            }
+            _ => Transition::Gone { id: id.clone() },
+        };
+        store.write(transition).await?;
+    }
+    Ok(drifts)
 }
 
 /// Looks at one machine alone, for commands that only need to know where it is. `None` for an unknown name.

@@ -225,6 +225,9 @@ pub(super) struct Plan {
     /// Write the plan to a file too, for `machine apply FILE`
     #[arg(long, value_name = "FILE", env = "MACHINE_OUT")]
     pub(super) out: Option<PathBuf>,
+    /// Show only what was changed without us: what is there against what we recorded
+    #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(), conflicts_with = "out")]
+    pub(super) refresh_only: bool,
     #[command(flatten)]
     pub(super) allow: Allow,
     /// Exit with 2 when there is something to do
@@ -252,9 +255,17 @@ impl Allow {
 }
 
 #[derive(Debug, Arguments)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is there or not")]
 pub(super) struct Up {
     /// A plan that `machine plan --out` wrote: it is carried out as it stands, or refused when it no longer holds
     pub(super) plan: Option<PathBuf>,
+    /// Change nothing but our records, which then follow what is there
+    #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(), conflicts_with = "plan")]
+    pub(super) refresh_only: bool,
+    /// Go on: look again after so many seconds, and put right what can be put right without asking
+    #[arg(long, value_name = "SECONDS", env = "MACHINE_WATCH", value_parser = clap::value_parser!(u64).range(1..=86400),
+        conflicts_with_all = ["plan", "dry_run", "refresh_only"])]
+    pub(super) watch: Option<u64>,
     /// Do not ask, except for what loses data
     #[arg(short, long, env = "MACHINE_YES", value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,

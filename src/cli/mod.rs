@@ -16,6 +16,7 @@ mod plan;
 mod power;
 mod project;
 mod prompt;
+mod refresh;
 mod run;
 mod saved;
 mod schema;
@@ -26,6 +27,7 @@ mod terminal;
 mod up;
 mod validate;
 mod version;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -4,12 +4,15 @@ use super::args::{Form, Global, Plan};
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::Project;
-use super::saved;
 use super::terminal::{self, Stream};
+use super::{refresh, saved};
 use crate::reconcile::Goal;
 use crate::report::{self, Detail};
 
 pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
+    if verb.refresh_only {
+        return refresh::show(global, verb).await;
+    }
     let project = Project::load(global).await?;
     let proposal = project.propose(global, Goal::Up).await?;
     let style = terminal::style(global, Stream::Output);

@@ -25,12 +25,16 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(global: &Global, store: &Arc<dyn Store>) -> Self {
+        Self::stopped_by(interrupt::token(), global, store)
+    }
+
+    pub(super) fn stopped_by(cancel: CancellationToken, global: &Global, store: &Arc<dyn Store>) -> Self {
         let (style, face) = (terminal::style(global, Stream::Error), terminal::face(global));
         let reporter = Reporter::new(face, style);
         Self {
             store: Arc::clone(store),
             events: Events::new(move |event| reporter.show(&event)),
-            cancel: interrupt::token(),
+            cancel,
             face,
             style,
             parallel: usize::from(global.parallel),

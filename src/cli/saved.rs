@@ -42,17 +42,25 @@ pub(super) async fn run(global: &Global, verb: &Up, path: &Path) -> Result<Exit,
     let refused = |refusal: Refusal| refused(&project, path, &refusal);
     saved.check_settings(&project.basis()).map_err(refused)?;
     let claim = if verb.dry_run { None } else { Some(claim(&project, global, "apply").await?) };
-    let fresh = project.propose(global, Goal::Up).await?;
-    let plan = saved.check_world(&fresh).map_err(refused)?;
-    let proposal = fresh.keeping(plan);
     let Some(claim) = claim else {
+        let proposal = look(global, &project, &saved).await?.map_err(refused)?;
         say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
         return Ok(if verb.detailed_exitcode && !saved.is_empty() { Exit::Pending } else { Exit::Done });
     };
     let run = Run::new(global, &claim.store);
-    let exit = carry_out(&run, verb, &project, &saved, proposal, path).await;
+    let exit = match look(global, &project, &saved).await {
+        Ok(Ok(proposal)) => carry_out(&run, verb, &project, &saved, proposal, path).await,
+        Ok(Err(refusal)) => Err(refused(refusal)),
+        Err(error) => Err(error),
+    };
     claim.release().await;
     exit
+}
+
+/// A fresh look with the saved steps and no others, if they still hold.
+async fn look(global: &Global, project: &Project, saved: &Saved) -> Result<Result<Proposal, Refusal>, Error> {
+    let fresh = project.propose(global, Goal::Up).await?;
+    Ok(saved.check_world(&fresh).map(|plan| fresh.keeping(plan)))
 }
 
 async fn carry_out(

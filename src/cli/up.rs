@@ -11,8 +11,8 @@ use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, say, tell};
 use super::run::Run;
-use super::saved;
 use super::terminal::{self, Stream};
+use super::{refresh, saved, watch};
 use crate::reconcile::{Converged, Goal, Proposal, converge};
 use crate::report::{self, Detail, Face, Style};
 use crate::store::Store;
@@ -20,6 +20,12 @@ use crate::store::Store;
 pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
     if let Some(path) = &verb.plan {
         return saved::run(global, verb, path).await;
+    }
+    if verb.refresh_only {
+        return refresh::record(global).await;
+    }
+    if let Some(seconds) = verb.watch {
+        return watch::run(global, verb, seconds).await;
     }
     let project = Project::load(global).await?;
     if verb.dry_run {

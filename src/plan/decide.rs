@@ -22,7 +22,7 @@ pub(super) enum Verdict {
 }
 
 /// One verdict per position of the graph.
-pub(super) fn decide(graph: &Graph, observed: &Observed, recorded: &Recorded, options: Options) -> Vec<Verdict> {
+pub(super) fn decide(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &Options) -> Vec<Verdict> {
     let mut verdicts = vec![Verdict::Keep; graph.len()];
     for (position, node) in graph.nodes() {
         let id = node.resource.id();
@@ -39,7 +39,7 @@ fn one(
     observation: &Observation,
     record: Option<&Record>,
     intent: Option<&Intent>,
-    options: Options,
+    options: &Options,
 ) -> Verdict {
     match (node.wanted, observation) {
         (_, Observation::Unreadable(why)) => Verdict::Unseen(why.clone()),

@@ -4,13 +4,17 @@
 mod confirm;
 mod consent;
 mod decide;
+mod drift;
 mod schedule;
 mod sequence;
 mod step;
 
 pub use consent::{Allowed, Demands, Loss, MOST, demands, machine_of};
+pub use drift::{Drift, Fate, drift};
 pub use schedule::{Phase, Schedule};
 pub use step::{Action, Blocked, Cause, Deferred, Hold, Reason, Step, Summary, Vanishing};
+
+use std::collections::BTreeMap;
 
 use crate::graph::Graph;
 use crate::id::ResourceId;
@@ -58,17 +62,19 @@ impl Plan {
 }
 
 /// What a plan is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// Steps of these would take something that nobody has allowed: they are left alone, for the flag that allows it.
+    pub withheld: BTreeMap<ResourceId, String>,
     /// Nothing is desired because everything is to go, not because it left the Machinefile.
     pub destroying: bool,
 }
 
 /// Plans every resource of the graph.
 #[must_use]
-pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: Options) -> Plan {
+pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &Options) -> Plan {
     let verdicts = decide::decide(graph, observed, recorded, options);
-    let mut plan = sequence::sequence(graph, observed, recorded, &verdicts);
+    let mut plan = sequence::sequence(graph, observed, recorded, &verdicts, &options.withheld);
     plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);
     plan
 }

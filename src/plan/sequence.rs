@@ -1,6 +1,8 @@
 //! What relatives do to each other: replacement spreads to children, blindness holds back what depends on it, and
 //! what goes with its parent needs no step of its own.
 
+use std::collections::BTreeMap;
+
 use crate::graph::Graph;
 use crate::id::ResourceId;
 use crate::observe::Observed;
@@ -22,8 +24,18 @@ enum Standing {
     Deferred(ResourceId),
 }
 
-pub(super) fn sequence(graph: &Graph, observed: &Observed, recorded: &Recorded, verdicts: &[Verdict]) -> Plan {
+pub(super) fn sequence(
+    graph: &Graph,
+    observed: &Observed,
+    recorded: &Recorded,
+    verdicts: &[Verdict],
+    withheld: &BTreeMap<ResourceId, String>,
+) -> Plan {
     let mut held: Vec<Option<Standing>> = vec![None; graph.len()];
+    for (id, flag) in withheld {
+        let Some(position) = graph.position(id) else { continue };
+        held[position] = Some(Standing::Blocked(Hold::Consent(flag.clone())));
+    }
     loop {
         let mut standings: Vec<Standing> = vec![Standing::Keep; graph.len()];
         for (position, _) in graph.nodes() {

@@ -194,6 +194,8 @@ pub enum Hold {
     Waits(ResourceId),
     /// Something built upon it is blocked itself.
     Carries(ResourceId),
+    /// It would lose data or a machine, and nobody gave this flag.
+    Consent(String),
 }
 
 impl Hold {
@@ -205,6 +207,7 @@ impl Hold {
             Self::Refused(_) => "refused",
             Self::Waits(_) => "waits",
             Self::Carries(_) => "carries",
+            Self::Consent(_) => "consent",
         }
     }
 }
@@ -215,6 +218,7 @@ impl fmt::Display for Hold {
             Self::Unreadable(why) | Self::Refused(why) => f.write_str(why),
             Self::Waits(parent) => write!(f, "{parent} comes first and is blocked"),
             Self::Carries(child) => write!(f, "{child} is built upon it and is blocked"),
+            Self::Consent(flag) => write!(f, "it needs {flag}"),
         }
     }
 }

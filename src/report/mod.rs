@@ -4,6 +4,7 @@ mod audit;
 pub mod configuration;
 pub mod diagnostic;
 mod difference;
+mod drift;
 mod machines;
 mod outcome;
 mod plan;
@@ -14,6 +15,7 @@ mod style;
 mod text;
 
 pub use audit::{chain, difference, difference_json};
+pub use drift::{drift, drift_json, refreshed};
 pub use machines::{Row, machines, machines_json};
 pub use outcome::{blocked, failures};
 pub use plan::{Detail, plan};

@@ -126,7 +126,7 @@ struct BlockedLine<'a> {
     /// In words.
     why: String,
     /// In one word: `unreadable` (it cannot be seen), `refused` (the change cannot be carried out), `waits` (for what it needs),
-    /// `carries` (something that is blocked itself). More may be added.
+    /// `carries` (something that is blocked itself), `consent` (it needs a flag). More may be added.
     cause: &'static str,
 }
 

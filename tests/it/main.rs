@@ -32,6 +32,7 @@ mod consent;
 mod converge;
 mod crash;
 mod documents;
+mod drift;
 mod homes;
 mod live;
 mod order;

@@ -194,7 +194,7 @@ proptest! {
     #[test]
     fn what_apply_calls_is_what_the_plan_says(draws in prop::collection::vec(draw(), 1..14), parallel in 1_usize..8) {
         let (graph, observed, calls) = scene(&draws);
-        let plan = Arc::new(plan(&graph, &observed, &Recorded::default(), Options::default()));
+        let plan = Arc::new(plan(&graph, &observed, &Recorded::default(), &Options::default()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let outcome = runtime.block_on(apply(&plan, &graph, &tools(parallel)));
         prop_assert!(outcome.is_complete());

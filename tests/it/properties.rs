@@ -99,7 +99,7 @@ impl Case {
     fn plan(&self) -> (Graph, Plan) {
         let graph = self.graph();
         let observed = self.observed(&graph);
-        let plan = plan(&graph, &observed, &Recorded::default(), Options::default());
+        let plan = plan(&graph, &observed, &Recorded::default(), &Options::default());
         (graph, plan)
     }
 
@@ -163,7 +163,9 @@ impl Case {
         while let Some(position) = gone.get(next).copied() {
             next += 1;
             self.world.remove(graph.at(position).resource.id());
-            gone.extend(graph.children(position).filter(|(_, link)| *link == Link::Within).map(|(child, _)| child));
+            let inside = graph.children(position).filter(|(_, link)| *link == Link::Within).map(|(child, _)| child);
+            // What is not there has nothing built upon it that could be left hanging.
+            gone.extend(inside.filter(|child| self.world.contains_key(graph.at(*child).resource.id())));
         }
         for (child, _) in gone.iter().flat_map(|at| graph.children(*at)).filter(|(_, link)| *link == Link::Uses) {
             let child = graph.at(child).resource.id();

@@ -152,7 +152,7 @@ impl Scene {
     }
 
     pub fn plan(&self) -> Plan {
-        plan(&self.graph(), &self.observed, &self.recorded, Options::default())
+        plan(&self.graph(), &self.observed, &self.recorded, &Options::default())
     }
 
     /// The plan as users see it.

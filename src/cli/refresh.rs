@@ -1,0 +1,42 @@
+//! `machine plan --refresh-only` and `machine up --refresh-only`.
+
+use super::args::{Form, Global, Plan};
+use super::claim::claim;
+use super::error::Error;
+use super::exit_code::Exit;
+use super::project::{Project, say, tell};
+use super::terminal::{self, Stream};
+use crate::plan::{Drift, drift};
+use crate::reconcile::{Goal, refresh};
+use crate::report;
+use crate::store::Store;
+
+/// Shows what the world changed against the records.
+pub(super) async fn show(global: &Global, verb: &Plan) -> Result<Exit, Error> {
+    let project = Project::load(global).await?;
+    let proposal = project.propose(global, Goal::Up).await?;
+    let drifts = drift(&proposal.sight.graph, &proposal.sight.observed, proposal.recorded());
+    say(&match verb.output {
+        Form::Json => report::drift_json(&drifts, project.owner().project.as_str()),
+        Form::Text | Form::Markdown => report::drift(&drifts, terminal::style(global, Stream::Output)),
+    });
+    Ok(if verb.detailed_exitcode && !drifts.is_empty() { Exit::Pending } else { Exit::Done })
+}
+
+async fn follow(global: &Global, project: &Project, store: &dyn Store) -> Result<Vec<Drift>, Error> {
+    let proposal = project.propose(global, Goal::Up).await?;
+    Ok(refresh(&proposal, store).await?)
+}
+
+/// Writes it into the records. The world stays as it is, so nobody is asked.
+pub(super) async fn record(global: &Global) -> Result<Exit, Error> {
+    let project = Project::load(global).await?;
+    let claim = claim(&project, global, "up").await?;
+    let drifts = follow(global, &project, claim.store.as_ref()).await;
+    claim.release().await;
+    let drifts = drifts?;
+    let style = terminal::style(global, Stream::Error);
+    tell(&report::drift(&drifts, style));
+    tell(&report::refreshed(drifts.len()));
+    Ok(Exit::Done)
+}
