@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::catalog::group::Group;
+use crate::cloud_init::{budget, encode};
 use crate::desired::{Desired, Machine};
 use crate::dirs::Dirs;
 use crate::host::{self, Hosts};
@@ -152,6 +153,7 @@ fn expand_machine(
     notes: &mut Vec<Note>,
 ) {
     let Some(provider) = catalog.providers.get(&machine.provider).cloned() else { return };
+    notes.extend(too_much(machine, provider.user_data_limit()));
     let expansion = match provider.expand(machine) {
         Ok(expansion) => expansion,
         Err(more) => return notes.extend(more),
@@ -179,6 +181,15 @@ fn groups(desired: &Desired, catalog: &Catalog) -> Vec<Arc<dyn Resource>> {
         Arc::new(Group::new(name, members.iter().filter_map(up)))
     };
     desired.groups.iter().map(group).collect()
+}
+
+/// The finding that a machine's user-data is larger than its provider takes.
+fn too_much(machine: &Machine, limit: Option<usize>) -> Option<Note> {
+    let limit = limit?;
+    let size = encode(&machine.user_data, "").len();
+    let message = format!("the user-data is too large: {}", budget(size, Some(limit)));
+    let hint = "let it `#include` an address, or write less";
+    (size > limit).then(|| Note::error(machine.at.join("cloud-init"), message).hint(hint))
 }
 
 /// What several machines share is expanded by each of them.

@@ -1,10 +1,13 @@
 //! Settings that lie elsewhere: behind `cloud-init-url`, and on this computer's CLOUD-INIT drives.
 
+use std::collections::BTreeMap;
+
 use super::args::Global;
 use super::error::Error;
 use super::project::tell;
 use crate::cloud_init::drive::{self, Search};
 use crate::cloud_init::{FollowError, Settings, follow};
+use crate::config::file::{UserData, is_address};
 use crate::config::{Config, Layer, Text};
 use crate::dirs::Dirs;
 use crate::id::Name;
@@ -73,16 +76,8 @@ impl Elsewhere {
 
     /// The settings behind one address. The error is what happened and what to do.
     async fn behind(&self, url: &str, machine: Option<Name>) -> Result<Vec<Text>, (String, Option<&'static str>)> {
-        let address = Address::parse(url).map_err(|error| (error.to_string(), error.hint()))?;
-        let bytes = match self.get(&address).await {
-            Ok(bytes) => bytes,
-            Err(text::Error::Offline { .. }) if self.contact == Contact::Forbidden => {
-                self.warn(&format!("{address} was never fetched, so what it sets is not checked"), None);
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err((chain(&error), error.hint())),
-        };
-        let name = address.to_string();
+        let Some(bytes) = self.part(url).await? else { return Ok(Vec::new()) };
+        let name = Address::parse(url).map_or_else(|_| url.to_owned(), |address| address.to_string());
         let found = self.follow(&name, &bytes).await?;
         Ok(texts(Layer::CloudInitUrl, machine.as_ref(), found))
     }
@@ -125,6 +120,44 @@ impl Elsewhere {
             texts.extend(self::texts(Layer::CloudInitDrive, None, found));
         }
         Ok(texts)
+    }
+
+    /// What the addresses hold that machines name as their user-data, by the addresses as they are written.
+    pub(super) async fn user_data(&self, config: &Config) -> Result<BTreeMap<String, Vec<u8>>, Note> {
+        let root = Path::root();
+        let defaults = config.file.defaults.iter().map(|machine| (root.join("defaults"), machine));
+        let machines = config.file.machines.iter().flatten();
+        let machines =
+            machines.filter_map(|(name, machine)| Some((root.join("machines").join(name), machine.as_ref()?)));
+        let mut found = BTreeMap::new();
+        for (at, machine) in defaults.chain(machines) {
+            for (index, url) in machine.cloud_init.iter().flat_map(UserData::texts).filter(|(_, text)| is_address(text))
+            {
+                let at = at.join("cloud-init");
+                let at = index.map_or_else(|| at.clone(), |index| at.join(index));
+                if !found.contains_key(url) {
+                    let bytes = self.part(url).await.map_err(|(message, hint)| {
+                        let note = Note::error(at, message);
+                        hint.into_iter().fold(note, Note::hint)
+                    })?;
+                    found.extend(bytes.map(|bytes| (url.to_owned(), bytes)));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What an address holds; nothing when it was never fetched and nobody may be asked.
+    async fn part(&self, url: &str) -> Result<Option<Vec<u8>>, (String, Option<&'static str>)> {
+        let address = Address::parse(url).map_err(|error| (error.to_string(), error.hint()))?;
+        match self.get(&address).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(text::Error::Offline { .. }) if self.contact == Contact::Forbidden => {
+                self.warn(&format!("{address} was never fetched, so it is not checked"), None);
+                Ok(None)
+            }
+            Err(error) => Err((chain(&error), error.hint())),
+        }
     }
 
     fn warn(&self, message: &str, more: Option<&str>) {

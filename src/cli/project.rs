@@ -68,9 +68,11 @@ impl Project {
         let environment = config::environment();
         let elsewhere = Elsewhere::new(&dirs, contact, style)?;
         let config = read(global, &dirs, &environment, &elsewhere, style).await?;
+        let downloads = elsewhere.user_data(&config).await.map_err(|note| at(&config, &[note], style))?;
         let surroundings = desired::Surroundings {
             project: global.project_name.as_deref(),
             drivers: &catalog::drivers(),
+            downloads: &downloads,
             environment: &environment,
         };
         let (desired, mut notes) = desired::resolve(&config, &surroundings);
@@ -200,6 +202,11 @@ fn place(global: &Global, environment: &config::Environment, dirs: &Dirs, desire
     Ok(Place::Shared(Arc::new(Postgres::new(target.lease(desired.store.lease), &slug))))
 }
 
+/// Findings that stop a run, at their places.
+fn at(config: &Config, notes: &[Note], style: Style) -> Error {
+    Error::drawn(diagnostic::draw(&diagnostic::of_notes(notes, config), style))
+}
+
 /// Reads twice where settings lie elsewhere: what was read first says where.
 async fn read(
     global: &Global,
@@ -231,10 +238,8 @@ async fn read(
     };
     let drawn = |error| Error::drawn(diagnostic::draw(&diagnostic::of_error(error), style));
     let mut config = config::load(&input).map_err(drawn)?;
-    let at =
-        |config: &Config, notes: &[Note]| Error::drawn(diagnostic::draw(&diagnostic::of_notes(notes, config), style));
     let texts = elsewhere.layers(global, &config).await.map_err(|stop| match stop {
-        Stop::At(note) => at(&config, &[note]),
+        Stop::At(note) => at(&config, &[note], style),
         Stop::Plain(error) => error,
     })?;
     if !texts.is_empty() {
@@ -243,7 +248,7 @@ async fn read(
     }
     let nested = elsewhere::nested(&config);
     if !nested.is_empty() {
-        return Err(at(&config, &nested));
+        return Err(at(&config, &nested, style));
     }
     tell(&diagnostic::draw(&diagnostic::of_warnings(&config), style));
     Ok(config)

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::io::Read as _;
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use flate2::read::MultiGzDecoder;
 use mail_parser::{Encoding, HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 use serde::Deserialize;
@@ -164,13 +167,15 @@ impl Decoder {
     }
 
     fn leaf(&mut self, place: &Place, raw: &[u8], part: &MessagePart<'_>) -> Result<(), Error> {
+        let damaged = || Error::Mime { part: place.name(), why: "its transfer encoding is damaged" };
         if part.is_encoding_problem {
-            return Err(Error::Mime { part: place.name(), why: "its transfer encoding is damaged" });
+            return Err(damaged());
         }
         let as_written = raw.get(part.offset_body as usize..part.offset_end as usize);
         let body = match (&part.body, part.encoding, as_written) {
             // Not through the declared character set: cloud-init takes the bytes too.
             (_, Encoding::None, Some(written)) => Cow::Borrowed(written),
+            (_, Encoding::Base64, Some(written)) => Cow::Owned(base64(written).ok_or_else(damaged)?),
             (PartType::Text(text) | PartType::Html(text), ..) => Cow::Borrowed(text.as_bytes()),
             (PartType::Binary(bytes) | PartType::InlineBinary(bytes), ..) => Cow::Borrowed(bytes.as_ref()),
             (PartType::Message(message), ..) => Cow::Borrowed(message.raw_message.as_ref()),
@@ -239,6 +244,12 @@ struct Described {
 
 fn too_large(place: &Place) -> Error {
     Error::TooLarge { part: place.name(), limit: MAX_BYTES }
+}
+
+fn base64(text: &[u8]) -> Option<Vec<u8>> {
+    let padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let text: Vec<_> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    GeneralPurpose::new(&STANDARD, padding).decode(text).ok()
 }
 
 /// In lower case, without parameters.

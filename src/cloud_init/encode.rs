@@ -36,6 +36,8 @@ pub struct Piece {
 /// gzip. Nothing for a text without content.
 pub fn outgoing(name: &str, text: &[u8]) -> Result<Vec<Piece>, Error> {
     let text = unpacked(name, text)?;
+    // cloud-init fails at parts in other encodings, and at ours with them.
+    std::str::from_utf8(&text).map_err(|error| Error::NotUtf8 { part: name.to_owned(), at: error.valid_up_to() })?;
     let format = Format::of_text(&text);
     let is_mime = format.is_none() && is_mime(&text);
     let whole = |format| vec![Piece { name: name.to_owned(), format, merge: None, body: text.clone() }];
@@ -46,10 +48,6 @@ pub fn outgoing(name: &str, text: &[u8]) -> Result<Vec<Piece>, Error> {
             Err(Error::Entangled { part: name.to_owned(), key: super::OWN_KEYS[0].to_owned() })
         }
         Some(Format::Archive) => parts_or(name, &text, whole(Some(Format::Archive))),
-        None if is_mime && std::str::from_utf8(&text).is_err() => {
-            let at = std::str::from_utf8(&text).map_or_else(|error| error.valid_up_to(), str::len);
-            Err(Error::NotUtf8 { part: name.to_owned(), at })
-        }
         None if is_mime => parts_or(name, &text, whole(None)),
         _ => Ok(whole(Some(format.unwrap_or(Format::Other)))),
     }

@@ -6,19 +6,23 @@
 //! the configuration is read from; [`outgoing`] takes out what only we understand, and [`encode`] packs the parts for a
 //! machine.
 
+mod budget;
 mod decode;
 pub mod drive;
 mod encode;
 mod error;
 mod follow;
 mod format;
+mod frequency;
 mod settings;
 mod strip;
 
+pub use budget::budget;
 pub use decode::{MAX_BYTES, Part, decode};
 pub use encode::{Piece, encode, outgoing};
 pub use error::Error;
 pub use follow::{FollowError, follow};
 pub use format::Format;
+pub use frequency::Frequencies;
 pub use settings::{Settings, settings};
 pub use strip::OWN_KEYS;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Card, Disk, Engine, Image};
+use crate::cloud_init::Piece;
 use crate::id::Name;
 use crate::value::Path;
 
@@ -22,8 +23,8 @@ pub struct Machine {
     /// Ports of the computer the command runs on that lead into a local machine.
     pub ports: Vec<Forward>,
     pub ssh: Ssh,
-    /// The user's own cloud-init user-data, byte for byte.
-    pub user_data: Option<String>,
+    /// The user's own parts of the cloud-init user-data.
+    pub user_data: Vec<Piece>,
     /// Its address on the project's segment.
     pub address: Ipv4Addr,
     /// What comes first: names of machines, or of counted ones for all their members.

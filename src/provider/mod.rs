@@ -115,6 +115,11 @@ pub trait Provider: Source {
     /// Does it to a machine that exists; doing what is already so succeeds.
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure>;
 
+    /// Bytes of user-data that it hands to a machine; `None` where nothing is too much.
+    fn user_data_limit(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether anything can live on this machine of its.
     fn lodges(&self, _machine: &desired::Machine) -> bool {
         true

@@ -1,5 +1,6 @@
 //! What a Machinefile means.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use libmachine::config::Environment;
@@ -31,7 +32,7 @@ fn a_name_alone_is_a_machine_of_all_defaults() {
     assert_eq!(web.resources.disks[&name("root")].size(), Some(20 * quantity::GB));
     assert!(web.engine.is_some_and(|engine| engine.version.is_none() && engine.options.is_empty()));
     assert_eq!((web.ssh.user, web.ssh.agent, web.ssh.identity), (name("machine"), false, None));
-    assert!(web.ports.is_empty() && web.user_data.is_none());
+    assert!(web.ports.is_empty() && web.user_data.is_empty());
     assert_eq!(names(desired.providers.keys()), ["qemu"]);
     assert_eq!(desired.owner.slug(), "shop");
 }
@@ -121,8 +122,8 @@ fn an_explicit_address_wins_and_is_given_to_no_other() {
 fn user_data_is_a_file_or_the_text_itself() {
     let text = "machines:\n  file: { cloud-init: seeds/a.yaml }\n  inline:\n    cloud-init: |\n      #cloud-config\n      packages: [vim]\n";
     let desired = Project::new(text).file("seeds/a.yaml", "#cloud-config\n# mine\n").desired();
-    assert_eq!(machine(&desired, "file").user_data.as_deref(), Some("#cloud-config\n# mine\n"));
-    assert_eq!(machine(&desired, "inline").user_data.as_deref(), Some("#cloud-config\npackages: [vim]\n"));
+    assert_eq!(machine(&desired, "file").user_data[0].body, b"#cloud-config\n# mine\n");
+    assert_eq!(machine(&desired, "inline").user_data[0].body, b"#cloud-config\npackages: [vim]\n");
 }
 
 #[test]
@@ -169,7 +170,8 @@ fn the_project_is_named_by_the_flag_then_the_file_then_the_folder() {
     let named = |text: &str, flag: Option<&str>| {
         let config = Project::new(text).config();
         let environment = Environment::new();
-        let surroundings = Surroundings { project: flag, drivers: &DRIVERS, environment: &environment };
+        let surroundings =
+            Surroundings { project: flag, drivers: &DRIVERS, downloads: &BTreeMap::new(), environment: &environment };
         desired::resolve(&config, &surroundings).0.map(|desired| desired.owner.slug())
     };
     assert_eq!(named("name: store\nid: k3v9qx\n", Some("other")).as_deref(), Some("other-k3v9qx"));

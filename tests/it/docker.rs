@@ -99,7 +99,7 @@ fn machine(image: Image) -> Machine {
             agent: false,
             wait: Duration::from_mins(3),
         },
-        user_data: None,
+        user_data: Vec::new(),
         address: [10, 85, 0, 2].into(),
         depends_on: Vec::new(),
         at: value::Path::parse("machines.web"),

@@ -208,7 +208,7 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
             agent: false,
             wait: Duration::from_mins(3),
         },
-        user_data: None,
+        user_data: Vec::new(),
         address: "10.1.0.2".parse().unwrap(),
         depends_on: Vec::new(),
         at: Path::parse("machines.web"),

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Disk, Engine, Image, Nic, pattern};
+use super::{Disk, Engine, Image, Nic, UserData, pattern};
 
 /// A machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -40,8 +40,9 @@ pub struct Machine {
     /// How the machine is reached.
     pub ssh: Option<Ssh>,
 
-    /// Your own cloud-init user-data: a file's path, or the text itself when it begins with `#` or has several lines.
-    pub cloud_init: Option<String>,
+    /// Your own cloud-init user-data: a file's path, an http, https or file address (`#sha256=…` pins it), or the text itself when it
+    /// begins with `#` or has several lines. A list holds several of them, in order.
+    pub cloud_init: Option<UserData>,
 
     /// Its address among the project's machines, within 10.85.0.0/16. Chosen from its name unless given.
     #[schemars(regex(pattern = pattern::ADDRESS), extend("patternErrorMessage" = pattern::ADDRESS_MESSAGE))]

@@ -10,6 +10,7 @@ mod machine;
 mod pattern;
 mod provider;
 mod store;
+mod user_data;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub use image::{Image, ImageSource};
 pub use machine::{Machine, Resources, Size, Ssh};
 pub use provider::Provider;
 pub use store::Store;
+pub use user_data::{UserData, is_address};
 
 /// Machines, their Docker Engines and the compose projects on them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]

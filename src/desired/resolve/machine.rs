@@ -1,11 +1,10 @@
 //! One machine as written, made definite.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::{Scope, disks, image, order};
+use super::{Scope, disks, image, order, user_data};
 use crate::config::file;
 use crate::desired::{Card, Engine, Forward, Machine, Protocol, Resources, Ssh, address, quantity};
 use crate::id::Name;
@@ -28,7 +27,9 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
     let engine = engine(written.engine, at);
     let ports = ports(scope, &written.ports.unwrap_or_default(), &at.join("ports"));
     let ssh = ssh(scope, written.ssh.unwrap_or_default(), &at.join("ssh"));
-    let user_data = written.cloud_init.and_then(|text| user_data(scope, text, &at.join("cloud-init")));
+    let user_data = written.cloud_init.as_ref();
+    let user_data =
+        user_data.map(|texts| user_data::user_data(scope, texts, &at.join("cloud-init"))).unwrap_or_default();
     let address = written.address.map_or(Some(Ipv4Addr::UNSPECIFIED), |text| fixed_address(scope, &text, at));
     let depends_on = order::names(scope, written.depends_on.as_deref().unwrap_or_default(), &at.join("depends-on"));
     if scope.notes.len() > before && crate::note::has_errors(&scope.notes[before..]) {
@@ -132,26 +133,6 @@ fn ssh(scope: &mut Scope<'_>, written: file::Ssh, at: &Path) -> Option<Ssh> {
         agent: written.agent.unwrap_or(false),
         wait: written.wait.as_deref().map_or(WAIT, |text| quantity::duration(text).unwrap_or(WAIT)),
     })
-}
-
-/// The text itself when it can be no path, else what the file holds.
-fn user_data(scope: &mut Scope<'_>, text: String, at: &Path) -> Option<String> {
-    if text.starts_with('#') || text.contains('\n') {
-        return Some(text);
-    }
-    let path = scope.path(&text, at);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            let why = match error.kind() {
-                ErrorKind::NotFound => format!("no file `{}`", path.display()),
-                _ => format!("cannot read `{}`: {error}", path.display()),
-            };
-            let hint = "name a text file, or write the user-data here below `cloud-init: |`";
-            scope.note(Note::error(at.clone(), why).hint(hint));
-            None
-        }
-    }
 }
 
 fn fixed_address(scope: &mut Scope<'_>, text: &str, at: &Path) -> Option<Ipv4Addr> {

@@ -6,6 +6,7 @@ mod disks;
 mod image;
 mod machine;
 mod order;
+mod user_data;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ pub struct Surroundings<'a> {
     /// `--project-name`: wins over the file's `name`.
     pub project: Option<&'a str>,
     pub drivers: &'a [Driver<'a>],
+    /// What the addresses that machines name as their user-data hold.
+    pub downloads: &'a BTreeMap<String, Vec<u8>>,
     /// `HOME` is what `~/` means.
     pub environment: &'a Environment,
 }

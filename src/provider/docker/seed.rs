@@ -9,7 +9,7 @@ use crate::attributes;
 use crate::desired;
 use crate::provider::docker::archive;
 use crate::provider::docker::engine::Engine;
-use crate::provider::qemu::user_data::{Ours, user_data};
+use crate::provider::qemu::user_data::{Ours, declared, user_data};
 use crate::resource::{Context, Failure};
 use crate::value::{Attributes, json};
 
@@ -74,12 +74,12 @@ impl Record {
             host_key: [&record.host_key, &public],
             mounts: &[],
         };
-        let user_data = user_data(machine.user_data.as_deref(), &ours);
+        let user_data = user_data(&machine.user_data, &ours);
         let meta_data = json!({ "instance-id": record.instance_id, "local-hostname": machine.name.as_str() });
         let kept = serde_json::to_vec_pretty(&record).expect("plain data");
         let files = [
             ("meta-data", format!("{meta_data:#}\n").into_bytes()),
-            ("user-data", user_data.into_bytes()),
+            ("user-data", user_data),
             // The engine sets the container's network up.
             ("network-config", b"network: { config: disabled }\n".to_vec()),
             ("vendor-data", Vec::new()),
@@ -105,7 +105,7 @@ pub(super) fn inputs(machine: &desired::Machine) -> Attributes {
     attributes! {
         "user": machine.ssh.user.as_str(),
         "authorized-keys": digest(&machine.ssh.authorized_keys.join("\n")),
-        "user-data": machine.user_data.as_deref().map(digest),
+        "user-data": declared(&machine.user_data),
     }
 }
 

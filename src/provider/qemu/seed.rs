@@ -18,10 +18,10 @@ use crate::provider::qemu::disk::ROOT;
 use crate::provider::qemu::drive::device_of;
 use crate::provider::qemu::folder::{Folder, problem};
 use crate::provider::qemu::network_config::network_config;
-use crate::provider::qemu::user_data::{Mount, Ours, user_data};
+use crate::provider::qemu::user_data::{Mount, Ours, declared, user_data};
 use crate::provider::qemu::{SEED, Setup, vfat};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
-use crate::value::{Attributes, json};
+use crate::value::{Attributes, Value, json};
 
 pub(super) const IMAGE: &str = "seed.img";
 const RECORD: &str = "seed.json";
@@ -93,17 +93,17 @@ impl Seed {
             host_key: [&private, &public],
             mounts: &mounts,
         };
-        let user_data = user_data(machine.user_data.as_deref(), &ours);
+        let user_data = user_data(&machine.user_data, &ours);
         let meta_data = json!({ "instance-id": instance_id, "local-hostname": machine.name.as_str() });
         let macs = macs(&self.setup, machine);
         let network = network_config(&macs, machine.address, self.setup.settings.segment.prefix);
         let files = [
-            ("meta-data", format!("{meta_data:#}\n")),
+            ("meta-data", format!("{meta_data:#}\n").into_bytes()),
             ("user-data", user_data),
-            ("network-config", network),
-            ("vendor-data", String::new()),
+            ("network-config", network.into_bytes()),
+            ("vendor-data", Vec::new()),
         ];
-        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_slice())).collect();
         let image = vfat::image(&files).map_err(problem(&self.folder.file(IMAGE)))?;
         self.folder.write(IMAGE, &image, 0o600)?;
         self.folder
@@ -125,7 +125,7 @@ fn inputs(setup: &Setup, machine: &desired::Machine) -> Attributes {
     attributes! {
         "user": machine.ssh.user.as_str(),
         "authorized-keys": digest(&machine.ssh.authorized_keys.join("\n")),
-        "user-data": machine.user_data.as_deref().map(digest),
+        "user-data": declared(&machine.user_data),
         "address": format!("{}/{}", machine.address, setup.settings.segment.prefix),
         "macs": macs(setup, machine),
         "filesystems": mounts.collect::<serde_json::Map<_, _>>(),
@@ -222,13 +222,26 @@ impl Resource for Seed {
     }
 
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
-        let every_boot = ["address", "macs", "filesystems"].iter().any(|input| change.path.starts_with(input));
+        if change.path.starts_with("user") {
+            return Impact::Refused(format!(
+                "the account of a machine that exists stays as it is: put `ssh.user: {}` back, or make the machine anew",
+                change.before.as_ref().and_then(Value::as_str).unwrap_or_default(),
+            ));
+        }
+        let every_boot = ["address", "macs", "filesystems", "user-data.every-boot"];
+        let every_boot = every_boot.iter().any(|path| change.path.starts_with(path));
+        // Its size says nothing of its own.
+        if change.path.starts_with("user-data.size") {
+            return Impact::InPlace(Disruption::None, None);
+        }
         let text = if change.path.starts_with(access::ATTRIBUTE) {
             "the machine lets it in at its next start"
+        } else if change.path.starts_with("authorized-keys") {
+            "for a machine made anew; one that is there is told over SSH"
         } else if every_boot {
             "takes effect at the next boot"
         } else {
-            "cloud-init reads it at a machine's first boot: replace the machine to run it"
+            "cloud-init does it at a machine's first boot only: this one stays as it is until it is made anew"
         };
         Impact::InPlace(Disruption::None, Some(text.into()))
     }

@@ -1,12 +1,8 @@
 //! The user-data a machine gets: the user's part as it was written, then ours, which adds and never overrides.
 
-use sha2::{Digest, Sha256};
-
+use crate::cloud_init::{Frequencies, Piece, budget, encode};
 use crate::provider::qemu::access;
 use crate::value::{Value, json};
-
-/// How cloud-init merges our part into what came before it: lists are added to, what is set stays.
-const MERGE: &str = "list(append)+dict(no_replace,recurse_list)+str()";
 
 /// What our part says.
 #[derive(Clone, Debug)]
@@ -47,52 +43,16 @@ mountpoint -q "$dir" || mount "$dir"
 "#;
 
 /// The whole `user-data` file.
-pub(in crate::provider) fn user_data(user: Option<&str>, ours: &Ours<'_>) -> String {
-    let ours = format!("#cloud-config\n{:#}\n", cloud_config(ours));
-    let mut hasher = Sha256::new();
-    hasher.update(user.unwrap_or_default());
-    hasher.update(&ours);
-    // A boundary that cannot occur in what it bounds, and that is the same on every run.
-    let boundary = format!("machine-{}", &hex::encode(hasher.finalize())[..32]);
-    let header = format!("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"{boundary}\"\n\n");
-    let user = match user {
-        Some(user) if !user.is_empty() => format!("--{boundary}\n{}{user}\n", part_header(user)),
-        _ => String::new(),
-    };
-    let ours_header = content("text/cloud-config", "machine.cfg");
-    format!("{header}{user}--{boundary}\n{ours_header}Merge-Type: {MERGE}\n\n{ours}\n--{boundary}--\n")
+pub(in crate::provider) fn user_data(user: &[Piece], ours: &Ours<'_>) -> Vec<u8> {
+    encode(user, &format!("#cloud-config\n{:#}\n", cloud_config(ours)))
 }
 
-/// The header of the user's part with the empty line after it. What is MIME already brings its own.
-fn part_header(user: &str) -> String {
-    let start = user.get(..64).unwrap_or(user).to_ascii_lowercase();
-    if start.starts_with("mime-version:") || start.starts_with("content-type:") {
-        return String::new();
-    }
-    format!("{}\n", content(content_type(user), "user-data"))
-}
-
-fn content(content_type: &str, name: &str) -> String {
-    format!(
-        "Content-Type: {content_type}; charset=\"utf-8\"\nContent-Transfer-Encoding: 8bit\n\
-         Content-Disposition: attachment; filename=\"{name}\"\n"
-    )
-}
-
-/// As cloud-init tells them apart by their first line; longer beginnings stand first.
-fn content_type(user: &str) -> &'static str {
-    const TYPES: [(&str, &str); 9] = [
-        ("#cloud-config-archive", "text/cloud-config-archive"),
-        ("#cloud-config-jsonp", "text/cloud-config-jsonp"),
-        ("#cloud-config", "text/cloud-config"),
-        ("#cloud-boothook", "text/cloud-boothook"),
-        ("#include-once", "text/x-include-once-url"),
-        ("#include", "text/x-include-url"),
-        ("#part-handler", "text/part-handler"),
-        ("## template: jinja", "text/jinja2"),
-        ("#!", "text/x-shellscript"),
-    ];
-    TYPES.iter().find(|(start, _)| user.starts_with(start)).map_or("text/plain", |(_, name)| name)
+/// Digests of what it says, apart by when a change of it shows; nothing without a user's part.
+pub(in crate::provider) fn declared(pieces: &[Piece]) -> Option<Value> {
+    let Frequencies { every_boot, first_boot } = Frequencies::of(pieces);
+    let size = budget(encode(pieces, "").len(), None);
+    let inputs = json!({ "size": size, "every-boot": every_boot, "first-boot": first_boot });
+    (!pieces.is_empty()).then_some(inputs)
 }
 
 /// JSON, which is YAML whose texts no version of YAML can take for something else.
@@ -144,31 +104,6 @@ mod tests {
     }
 
     #[test]
-    fn the_users_part_comes_first_and_byte_for_byte() {
-        let user = "#cloud-config\npackages: [vim]\r\n# ü";
-        let text = user_data(Some(user), &ours(&[]));
-        assert!(text.starts_with("MIME-Version: 1.0\n"));
-        let (before, after) = text.split_once(user).unwrap();
-        assert!(before.ends_with("filename=\"user-data\"\n\n") && after.starts_with("\n--machine-"));
-        assert!(after.contains("Merge-Type: list(append)+dict(no_replace,recurse_list)+str()\n\n#cloud-config\n"));
-    }
-
-    #[test]
-    fn mime_of_the_user_is_nested_with_its_own_header() {
-        let user = "Content-Type: multipart/mixed; boundary=\"x\"\n\n--x\n\n#!/bin/sh\n--x--";
-        let text = user_data(Some(user), &ours(&[]));
-        assert!(text.split_once(user).unwrap().0.trim_end().lines().last().unwrap().starts_with("--machine-"));
-    }
-
-    #[test]
-    fn each_format_gets_its_type() {
-        assert_eq!(content_type("#cloud-config-archive\n"), "text/cloud-config-archive");
-        assert_eq!(content_type("#!/bin/sh\n"), "text/x-shellscript");
-        assert_eq!(content_type("#include-once\nhttp://a\n"), "text/x-include-once-url");
-        assert_eq!(content_type("## template: jinja\n#cloud-config\n"), "text/jinja2");
-    }
-
-    #[test]
     fn each_disk_with_a_file_system_is_prepared_at_every_boot() {
         let mounts = [Mount {
             disk: "data".into(),
@@ -179,7 +114,7 @@ mod tests {
         let config = cloud_config(&ours(&mounts));
         assert_eq!(config["bootcmd"][1][4], "/dev/disk/by-id/virtio-data");
         assert_eq!(config["bootcmd"][1][6], "/data");
-        assert_eq!(cloud_config(&ours(&[]))["bootcmd"].as_array().map(Vec::len), Some(1));
+        assert_eq!(cloud_config(&ours(&[]))["bootcmd"].as_array().map(Vec::len), Some(1), "the project's key");
     }
 
     #[test]

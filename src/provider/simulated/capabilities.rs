@@ -25,6 +25,6 @@ pub(super) const CAPABILITIES: &[Capability] = &[
     Capability::new("resources.nic.*.model", NO_HARDWARE),
     Capability::new("resources.nic.*.mac", NO_HARDWARE),
     Capability::new("ports", Ignored("nothing listens behind a row in a table")),
-    Capability::new("cloud-init", Ignored("nothing boots that would read it")),
+    Capability::new("cloud-init", Emulated("only its size is kept")),
     Capability::new("address", ROW),
 ];

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Driver, Expansion, Opened, Power, Provider, Setting, SettingKind, Site};
+use crate::cloud_init::{budget, encode};
 use crate::desired;
 use crate::id::{Name, ResourceId};
 use crate::note::Note;
@@ -62,6 +63,7 @@ pub(super) const DRIVER: Driver = Driver {
 };
 
 const MACHINE: &str = "simulated.machine";
+const USER_DATA_LIMIT: usize = 16 << 10;
 
 #[expect(clippy::unnecessary_wraps, reason = "the form of all drivers; this one's settings are checked before")]
 fn open(site: &Site<'_>) -> Opened {
@@ -120,6 +122,11 @@ impl Provider for Simulated {
         self.world.merge(&cx.owner.slug(), &id, &Attributes::from([("power".to_owned(), json!(state))])).await
     }
 
+    /// As narrow as EC2 is.
+    fn user_data_limit(&self) -> Option<usize> {
+        Some(USER_DATA_LIMIT)
+    }
+
     /// A machine without an engine is only itself.
     fn lodges(&self, machine: &desired::Machine) -> bool {
         machine.engine.is_some()
@@ -139,6 +146,8 @@ fn desired_attributes(machine: &desired::Machine) -> Attributes {
         desired::Image::Url { url, digest } => format!("{url} {digest}"),
         desired::Image::Build(build) => format!("build {} {}", build.release, build.packages.join(" ")),
     };
+    let size = encode(&machine.user_data, "").len();
+    let user_data = (!machine.user_data.is_empty()).then(|| budget(size, Some(USER_DATA_LIMIT)));
     crate::attributes! {
         "image": image,
         "ram": machine.resources.ram,
@@ -146,5 +155,6 @@ fn desired_attributes(machine: &desired::Machine) -> Attributes {
         "disks": disks,
         "address": machine.address.to_string(),
         "power": "running",
+        "user-data": user_data,
     }
 }

@@ -89,7 +89,7 @@ fn validation_contacts_nobody_and_uses_the_copy_of_an_earlier_run() {
     let server = Server::of(&[("/a", "#cloud-config\ncloud-machine: { resources: { cpus: 0 } }\n")]);
     let sandbox = Sandbox::with(&format!("{MACHINES}cloud-init-url: {}\n", server.url("/a")));
     let ran = sandbox.ok("validate");
-    assert!(ran.stderr.contains("was never fetched, so what it sets is not checked"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("was never fetched, so it is not checked"), "{}", ran.stderr);
     assert_eq!(server.asked().len(), 0);
     assert_eq!(sandbox.run(["plan"]).code, 1);
     let ran = sandbox.run(["validate"]);
@@ -121,4 +121,24 @@ fn a_drive_wins_over_everything_and_a_damaged_choice_is_an_error() {
     assert_eq!(planned(&plan, "web", "cpus"), 3);
     let (done, _, said) = with("/nowhere.img", &["plan"]);
     assert!(!done && said.contains("/nowhere.img cannot be read"), "{said}");
+}
+
+#[test]
+fn user_data_comes_from_addresses_files_and_the_text_itself_and_fits_or_is_refused() {
+    let server = Server::of(&[("/extra.sh", "#!/bin/sh\necho extra\n")]);
+    let machine = |parts: &str| MACHINES.replace("web: {}", &format!("web: {{ cloud-init: {parts} }}"));
+    let sandbox = Sandbox::with(&machine(&format!("['{}', own.yaml, '#!/bin/sh']", server.url("/extra.sh"))));
+    sandbox.write("own.yaml", "#cloud-config\ncloud-machine: { x: 1 }\npackages: [vim]\n");
+    let plan = sandbox.ok("plan -o json").stdout;
+    assert_eq!(planned(&plan, "web", "user-data"), "1.0/16.0 KiB");
+
+    sandbox.write("Machinefile.yaml", &machine("own.yaml"));
+    sandbox.write("own.yaml", &format!("#!/bin/sh\n# {}\n", "x".repeat(17 << 10)));
+    let ran = sandbox.run(["plan"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("the user-data is too large: 17.6/16.0 KiB"), "{}", ran.stderr);
+
+    sandbox.write("Machinefile.yaml", &machine(&server.url("/none")));
+    let said = sandbox.run(["plan"]).stderr;
+    assert!(said.contains("answers 404 Not Found") && said.contains("Machinefile.yaml:3"), "{said}");
 }

@@ -3,5 +3,6 @@
 mod decode;
 mod drive;
 mod layers;
+mod outgoing;
 mod server;
 mod text;

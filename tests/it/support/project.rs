@@ -1,5 +1,6 @@
 //! A project folder that is gone after the test, and what its Machinefile comes to.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -174,7 +175,12 @@ impl Project {
     }
 
     pub(crate) fn resolve(&self, config: &Config) -> (Option<Desired>, Vec<Note>) {
-        let surroundings = Surroundings { project: None, drivers: &DRIVERS, environment: &self.environment };
+        let surroundings = Surroundings {
+            project: None,
+            drivers: &DRIVERS,
+            downloads: &BTreeMap::new(),
+            environment: &self.environment,
+        };
         desired::resolve(config, &surroundings)
     }
 
