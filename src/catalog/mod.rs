@@ -9,7 +9,7 @@ use crate::catalog::group::Group;
 use crate::cloud_init::{budget, encode};
 use crate::desired::{Desired, Machine};
 use crate::dirs::Dirs;
-use crate::host::{self, Hosts};
+use crate::host::{self, Drives, Hosts};
 use crate::id::{Name, ResourceId};
 use crate::keyring::{self, Key, Keyring};
 use crate::note::{Note, suggestion};
@@ -22,6 +22,8 @@ use crate::value::Path;
 #[derive(Clone, Debug)]
 pub struct Catalog {
     pub resources: Vec<Arc<dyn Resource>>,
+    /// What was seen of CLOUD-INIT drives attached to the machines, once they were looked at.
+    pub drives: Drives,
     /// Where orphans are looked for.
     pub sources: Vec<Arc<dyn Source>>,
     pub providers: BTreeMap<Name, Arc<dyn Provider>>,
@@ -62,6 +64,7 @@ pub fn expand(desired: &Desired, dirs: &Dirs, keyring: &Arc<Keyring>) -> Result<
     let hosts = Arc::new(Hosts::over_ssh(Connections::default(), key.clone(), Arc::clone(keyring)));
     let mut catalog = Catalog {
         resources: vec![Arc::new(Key::new(keyring, &desired.owner))],
+        drives: hosts.drives(),
         sources: providers.values().chain(&idle).map(|provider| Arc::clone(provider) as Arc<dyn Source>).collect(),
         providers,
         machines: BTreeMap::new(),

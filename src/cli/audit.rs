@@ -19,7 +19,7 @@ use crate::report::{self, Detail, configuration};
 use crate::value::{Path, Value, json, plain};
 
 pub(super) async fn run(global: &Global, verb: &Audit) -> Result<Exit, Error> {
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     let schema = crate::schema::machinefile(DRIVERS);
     let leaves = || project.config.leaves(&schema, verb.show_secrets);
     if let Some(path) = &verb.why {
@@ -41,7 +41,7 @@ pub(super) async fn run(global: &Global, verb: &Audit) -> Result<Exit, Error> {
         say(&dump(verb, &project, &schema, &leaves())?);
         return Ok(Exit::Done);
     }
-    drift(global, verb, &project).await
+    drift(global, verb, &mut project).await
 }
 
 fn pretty(value: &Value) -> String {
@@ -163,7 +163,7 @@ fn flag(argument: &clap::Arg) -> Option<(String, String)> {
 }
 
 /// Whether the world is as the settings say, and the settings say nothing in vain.
-async fn drift(global: &Global, verb: &Audit, project: &Project) -> Result<Exit, Error> {
+async fn drift(global: &Global, verb: &Audit, project: &mut Project) -> Result<Exit, Error> {
     let proposal = project.propose(global, Goal::Up).await?;
     let plan = &proposal.plan;
     let warnings = project.config.warnings.len() + project.notes.len();

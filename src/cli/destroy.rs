@@ -9,9 +9,9 @@ use super::{prompt, terminal, up};
 use crate::reconcile::Goal;
 
 pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> {
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     if verb.dry_run {
-        return up::dry_run(global, &project, Goal::Destroy, false).await;
+        return up::dry_run(global, &mut project, Goal::Destroy, false).await;
     }
     if !verb.yes && !terminal::can_ask() {
         return Err(Error::failed("there is nobody to ask for consent")

@@ -10,6 +10,7 @@ use crate::cloud_init::{FollowError, Settings, follow};
 use crate::config::file::{UserData, is_address};
 use crate::config::{Config, Layer, Text};
 use crate::dirs::Dirs;
+use crate::host::Seen;
 use crate::id::Name;
 use crate::note::Note;
 use crate::report::Style;
@@ -46,7 +47,8 @@ impl Elsewhere {
     }
 
     /// The texts of the last two layers, in their order.
-    pub(super) async fn layers(&self, global: &Global, config: &Config) -> Result<Vec<Text>, Stop> {
+    /// `drives` are those attached to machines.
+    pub(super) async fn layers(&self, global: &Global, config: &Config, drives: &Seen) -> Result<Vec<Text>, Stop> {
         let wanted = |layer| !global.exclude_layer.contains(&layer);
         let mut texts = Vec::new();
         if wanted(Layer::CloudInitUrl) {
@@ -54,6 +56,7 @@ impl Elsewhere {
         }
         if wanted(Layer::CloudInitDrive) {
             texts.extend(self.on_drives(global).await.map_err(Stop::Plain)?);
+            texts.extend(self.on_machines(config, drives).await.map_err(Stop::Plain)?);
         }
         Ok(texts)
     }
@@ -118,6 +121,25 @@ impl Elsewhere {
         for file in found.files {
             let found = self.follow(&file.name, &file.bytes).await.map_err(|(message, hint)| plain(message, hint))?;
             texts.extend(self::texts(Layer::CloudInitDrive, None, found));
+        }
+        Ok(texts)
+    }
+
+    async fn on_machines(&self, config: &Config, drives: &Seen) -> Result<Vec<Text>, Error> {
+        let mut texts = Vec::new();
+        for (machine, files) in drives {
+            if !config.file.machines.iter().flatten().any(|(name, _)| name == machine.as_str()) {
+                self.warn(
+                    &format!("the CLOUD-INIT drive of {machine} is not used"),
+                    Some("it is one of several alike"),
+                );
+                continue;
+            }
+            for file in files {
+                let name = format!("{machine}:{}", file.name);
+                let found = self.follow(&name, &file.bytes).await.map_err(|(message, hint)| plain(message, hint))?;
+                texts.extend(self::texts(Layer::CloudInitDrive, Some(machine), found));
+            }
         }
         Ok(texts)
     }

@@ -12,7 +12,7 @@ use crate::resource::Observation;
 use crate::value::{Attributes, plain};
 
 pub(super) async fn run(global: &Global, verb: &List) -> Result<Exit, Error> {
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     if verb.quiet {
         let names: Vec<_> = project.desired.machines.keys().map(|name| format!("{name}\n")).collect();
         say(&names.concat());

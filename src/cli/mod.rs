@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. Thin callers of `reconcile`.
 
 mod args;
+mod attached;
 mod audit;
 mod claim;
 mod consent;

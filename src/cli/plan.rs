@@ -13,7 +13,7 @@ pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
     if verb.refresh_only {
         return refresh::show(global, verb).await;
     }
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     let proposal = project.propose(global, Goal::Up).await?;
     let style = terminal::style(global, Stream::Output);
     let detail = if verb.long { Detail::Long } else { Detail::Changes };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use crate::catalog::{self, Catalog};
 use crate::config::{self, Config, FlagKind};
 use crate::desired::{self, Desired, Protocol};
 use crate::dirs::Dirs;
+use crate::host::Seen;
 use crate::id::{Name, Owner};
 use crate::keyring::{Cipher, Keyring};
 use crate::note::{Note, has_errors, suggestion};
@@ -46,6 +48,11 @@ pub(super) struct Project {
     pub(super) config: Config,
     /// Warnings about what the settings mean.
     pub(super) notes: Vec<Note>,
+    pub(super) contact: Contact,
+    /// The settings on machines' drives that it was made with.
+    pub(super) drives: Seen,
+    /// What there was to say about it.
+    pub(super) said: String,
     /// The flags that say what the project is, for the command that goes on from here.
     words: Vec<String>,
     style: Style,
@@ -54,20 +61,30 @@ pub(super) struct Project {
 impl Project {
     /// Loads what the flags name. Warnings are told; errors come back drawn, all of them.
     pub(super) async fn load(global: &Global) -> Result<Self, Error> {
-        Self::read(global, Contact::Allowed).await
+        Self::remembering(global, Contact::Allowed).await
     }
 
     /// The same without contacting anybody.
     pub(super) async fn load_offline(global: &Global) -> Result<Self, Error> {
-        Self::read(global, Contact::Forbidden).await
+        Self::remembering(global, Contact::Forbidden).await
     }
 
-    async fn read(global: &Global, contact: Contact) -> Result<Self, Error> {
+    /// With the settings on machines' drives that an earlier run saw.
+    async fn remembering(global: &Global, contact: Contact) -> Result<Self, Error> {
+        let project = Self::read(global, contact, Seen::new()).await?;
+        let remembered = project.remembered_drives();
+        let project = if remembered.is_empty() { project } else { project.with_drives(global, remembered).await? };
+        tell(&project.said);
+        Ok(project)
+    }
+
+    pub(super) async fn read(global: &Global, contact: Contact, drives: Seen) -> Result<Self, Error> {
         let style = terminal::style(global, Stream::Error);
         let dirs = Dirs::from_env().ok_or_else(|| Error::failed("there is no home folder").hint("set HOME"))?;
         let environment = config::environment();
         let elsewhere = Elsewhere::new(&dirs, contact, style)?;
-        let config = read(global, &dirs, &environment, &elsewhere, style).await?;
+        let config = read(global, &dirs, &environment, &elsewhere, &drives, style).await?;
+        let mut said = diagnostic::draw(&diagnostic::of_warnings(&config), style);
         let downloads = elsewhere.user_data(&config).await.map_err(|note| at(&config, &[note], style))?;
         let surroundings = desired::Surroundings {
             project: global.project_name.as_deref(),
@@ -76,17 +93,18 @@ impl Project {
             environment: &environment,
         };
         let (desired, mut notes) = desired::resolve(&config, &surroundings);
-        let desired = accept(&config, desired, &notes, style)?;
+        let desired = accept(&config, desired, &notes, style, &mut said)?;
         let place = place(global, &environment, &dirs, &desired)?;
         let keyring = keyring(&place, &environment, &dirs, &desired)?;
         let (catalog, more) = match catalog::expand(&desired, &dirs, &keyring) {
             Ok((catalog, notes)) => (Some(catalog), notes),
             Err(notes) => (None, notes),
         };
-        let catalog = accept(&config, catalog, &more, style)?;
+        let catalog = accept(&config, catalog, &more, style, &mut said)?;
         notes.extend(more);
         let texts = config.contents();
-        Ok(Self { desired, catalog, dirs, place, keyring, texts, config, notes, words: words(global), style })
+        let words = words(global);
+        Ok(Self { desired, catalog, dirs, place, keyring, texts, config, notes, contact, drives, said, words, style })
     }
 
     /// What a saved plan is bound to before anything is looked at.
@@ -96,6 +114,15 @@ impl Project {
 
     pub(super) fn owner(&self) -> &Owner {
         &self.desired.owner
+    }
+
+    /// Findings about it, at their places.
+    pub(super) fn at(&self, notes: &[Note]) -> Error {
+        at(&self.config, notes, self.style)
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        self.dirs.state.join(self.owner().slug())
     }
 
     /// After everything else is gone: our memory of it. What cannot be removed is found and used by the next run.
@@ -114,18 +141,29 @@ impl Project {
         }
     }
 
-    /// Looks and plans without changing anything, and tells what could not be seen.
-    pub(super) async fn propose(&self, global: &Global, goal: Goal) -> Result<Proposal, Error> {
+    /// Looks and plans without changing anything, and tells what could not be seen. Settings on drives that are found on the
+    /// way become the project's own.
+    pub(super) async fn propose(&mut self, global: &Global, goal: Goal) -> Result<Proposal, Error> {
+        let mut proposal = self.look(global, goal).await?;
+        if goal == Goal::Up
+            && let Some(revised) = self.revised(global, Some(&proposal)).await?
+        {
+            *self = revised;
+            proposal = self.look(global, goal).await?;
+        }
+        self.warn_blind(&proposal.sight.blind);
+        Ok(proposal)
+    }
+
+    async fn look(&self, global: &Global, goal: Goal) -> Result<Proposal, Error> {
         let store = self.place.look().await?;
         let cx = self.context(super::interrupt::token());
         let parallel = usize::from(global.parallel);
         let looking = propose(&self.catalog, goal, store.as_deref(), &cx, parallel);
-        let proposal = tokio::select! {
-            proposal = looking => proposal?,
-            () = cx.cancel.cancelled() => return Err(Error::interrupted()),
-        };
-        self.warn_blind(&proposal.sight.blind);
-        Ok(proposal)
+        tokio::select! {
+            proposal = looking => Ok(proposal?),
+            () = cx.cancel.cancelled() => Err(Error::interrupted()),
+        }
     }
 
     /// Tells which sources could not be listed.
@@ -213,6 +251,7 @@ async fn read(
     dirs: &Dirs,
     environment: &config::Environment,
     elsewhere: &Elsewhere,
+    drives: &Seen,
     style: Style,
 ) -> Result<Config, Error> {
     let folder =
@@ -238,7 +277,7 @@ async fn read(
     };
     let drawn = |error| Error::drawn(diagnostic::draw(&diagnostic::of_error(error), style));
     let mut config = config::load(&input).map_err(drawn)?;
-    let texts = elsewhere.layers(global, &config).await.map_err(|stop| match stop {
+    let texts = elsewhere.layers(global, &config, drives).await.map_err(|stop| match stop {
         Stop::At(note) => at(&config, &[note], style),
         Stop::Plain(error) => error,
     })?;
@@ -250,7 +289,6 @@ async fn read(
     if !nested.is_empty() {
         return Err(at(&config, &nested, style));
     }
-    tell(&diagnostic::draw(&diagnostic::of_warnings(&config), style));
     Ok(config)
 }
 
@@ -276,11 +314,11 @@ fn flags(global: &Global) -> Vec<config::Flag> {
 }
 
 /// What a stage gave, unless its findings stop the run.
-fn accept<T>(config: &Config, value: Option<T>, notes: &[Note], style: Style) -> Result<T, Error> {
+fn accept<T>(config: &Config, value: Option<T>, notes: &[Note], style: Style, said: &mut String) -> Result<T, Error> {
     let text = diagnostic::draw(&diagnostic::of_notes(notes, config), style);
     match value {
         Some(value) if !has_errors(notes) => {
-            tell(&text);
+            said.push_str(&text);
             Ok(value)
         }
         _ => Err(Error::drawn(text)),

@@ -13,7 +13,7 @@ use crate::store::Store;
 
 /// Shows what the world changed against the records.
 pub(super) async fn show(global: &Global, verb: &Plan) -> Result<Exit, Error> {
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     let proposal = project.propose(global, Goal::Up).await?;
     let drifts = drift(&proposal.sight.graph, &proposal.sight.observed, proposal.recorded());
     say(&match verb.output {
@@ -23,16 +23,16 @@ pub(super) async fn show(global: &Global, verb: &Plan) -> Result<Exit, Error> {
     Ok(if verb.detailed_exitcode && !drifts.is_empty() { Exit::Pending } else { Exit::Done })
 }
 
-async fn follow(global: &Global, project: &Project, store: &dyn Store) -> Result<Vec<Drift>, Error> {
+async fn follow(global: &Global, project: &mut Project, store: &dyn Store) -> Result<Vec<Drift>, Error> {
     let proposal = project.propose(global, Goal::Up).await?;
     Ok(refresh(&proposal, store).await?)
 }
 
 /// Writes it into the records. The world stays as it is, so nobody is asked.
 pub(super) async fn record(global: &Global) -> Result<Exit, Error> {
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     let claim = claim(&project, global, "up").await?;
-    let drifts = follow(global, &project, claim.store.as_ref()).await;
+    let drifts = follow(global, &mut project, claim.store.as_ref()).await;
     claim.release().await;
     let drifts = drifts?;
     let style = terminal::style(global, Stream::Error);

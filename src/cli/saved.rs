@@ -38,19 +38,18 @@ pub(super) async fn run(global: &Global, verb: &Up, path: &Path) -> Result<Exit,
     let saved = Saved::parse(&text).map_err(|why| {
         Error::failed(format!("{name} cannot be carried out: {why}")).hint(format!("machine plan --out {name}"))
     })?;
-    let project = Project::load(global).await?;
-    let refused = |refusal: Refusal| refused(&project, path, &refusal);
-    saved.check_settings(&project.basis()).map_err(refused)?;
+    let mut project = Project::load(global).await?;
+    saved.check_settings(&project.basis()).map_err(|refusal| refused(&project, path, &refusal))?;
     let claim = if verb.dry_run { None } else { Some(claim(&project, global, "apply").await?) };
     let Some(claim) = claim else {
-        let proposal = look(global, &project, &saved).await?.map_err(refused)?;
+        let proposal = look(global, &mut project, &saved).await?.map_err(|refusal| refused(&project, path, &refusal))?;
         say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
         return Ok(if verb.detailed_exitcode && !saved.is_empty() { Exit::Pending } else { Exit::Done });
     };
     let run = Run::new(global, &claim.store);
-    let exit = match look(global, &project, &saved).await {
+    let exit = match look(global, &mut project, &saved).await {
         Ok(Ok(proposal)) => carry_out(&run, verb, &project, &saved, proposal, path).await,
-        Ok(Err(refusal)) => Err(refused(refusal)),
+        Ok(Err(refusal)) => Err(refused(&project, path, &refusal)),
         Err(error) => Err(error),
     };
     claim.release().await;
@@ -58,9 +57,11 @@ pub(super) async fn run(global: &Global, verb: &Up, path: &Path) -> Result<Exit,
 }
 
 /// A fresh look with the saved steps and no others, if they still hold.
-async fn look(global: &Global, project: &Project, saved: &Saved) -> Result<Result<Proposal, Refusal>, Error> {
+async fn look(global: &Global, project: &mut Project, saved: &Saved) -> Result<Result<Proposal, Refusal>, Error> {
     let fresh = project.propose(global, Goal::Up).await?;
-    Ok(saved.check_world(&fresh).map(|plan| fresh.keeping(plan)))
+    // What stands on machines' drives is known only now.
+    let same = saved.check_settings(&project.basis());
+    Ok(same.and_then(|()| saved.check_world(&fresh)).map(|plan| fresh.keeping(plan)))
 }
 
 async fn carry_out(

@@ -14,7 +14,7 @@ use crate::reconcile::{Goal, Proposal};
 use crate::resource::Observation;
 
 pub(super) async fn run(global: &Global, verb: &Status) -> Result<Exit, Error> {
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     let proposal = project.propose(global, Goal::Up).await?;
     say(&match verb.output {
         Output::Text => table(&proposal),

@@ -27,9 +27,9 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
     if let Some(seconds) = verb.watch {
         return watch::run(global, verb, seconds).await;
     }
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     if verb.dry_run {
-        return dry_run(global, &project, Goal::Up, verb.detailed_exitcode).await;
+        return dry_run(global, &mut project, Goal::Up, verb.detailed_exitcode).await;
     }
     let claim = claim(&project, global, "up").await?;
     let consent = Consent { yes: verb.yes, allowed: verb.allow.allowed(), most: verb.max_lost };
@@ -55,11 +55,14 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-pub(super) async fn dry_run(global: &Global, project: &Project, goal: Goal, detailed: bool) -> Result<Exit, Error> {
+pub(super) async fn dry_run(global: &Global, project: &mut Project, goal: Goal, detailed: bool) -> Result<Exit, Error> {
     let proposal = project.propose(global, goal).await?;
     say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
     Ok(if detailed && !proposal.plan.is_empty() { Exit::Pending } else { Exit::Done })
 }
+
+/// How often what stands on machines' drives may change the project while it is carried out.
+const MOST_LOOKS: usize = 3;
 
 /// Converges a project whose lock is held, showing each plan before `consent` is asked.
 pub(super) async fn carry_out(
@@ -70,18 +73,44 @@ pub(super) async fn carry_out(
     mut consent: impl FnMut(&Proposal, usize, &CancellationToken) -> bool,
 ) -> Result<Exit, Error> {
     let run = Run::new(global, store);
-    let cx = project.context(run.cancel.clone());
-    let show = |proposal: &Proposal, round: usize| {
-        if matches!(run.face, Face::Tty | Face::Plain) {
-            project.warn_blind(&proposal.sight.blind);
-        }
-        run.show(&proposal.plan);
-        consent(proposal, round, &run.cancel)
-    };
     let parallel = usize::from(global.parallel);
-    let converged = converge(&project.catalog, goal, &run.store, &cx, &run.events, parallel, show).await?;
-    let exit = conclude(project, goal, converged, run.face, run.style);
-    Ok(if run.cancel.is_cancelled() && exit != Exit::Done { Exit::Interrupted } else { exit })
+    let mut newer: Option<Project> = None;
+    let mut done = false;
+    // What stands on the drive of a new machine is known only once it runs: then the plan goes on from there.
+    for look in 0.. {
+        let current = newer.as_ref().unwrap_or(project);
+        let cx = current.context(run.cancel.clone());
+        let mut outdated = false;
+        let show = |proposal: &Proposal, round: usize| {
+            outdated = goal == Goal::Up && look < MOST_LOOKS && current.is_outdated();
+            if outdated {
+                return false;
+            }
+            if matches!(run.face, Face::Tty | Face::Plain) {
+                current.warn_blind(&proposal.sight.blind);
+            }
+            run.show(&proposal.plan);
+            consent(proposal, round, &run.cancel)
+        };
+        let converged = converge(&current.catalog, goal, &run.store, &cx, &run.events, parallel, show).await?;
+        let settled = matches!(converged, Converged::Fully { .. });
+        if goal == Goal::Up
+            && look < MOST_LOOKS
+            && (outdated || settled)
+            && let Some(revised) = current.revised(global, None).await?
+        {
+            done |= matches!(converged, Converged::Fully { changed: true } | Converged::Declined { changed: true });
+            newer = Some(revised);
+            continue;
+        }
+        let converged = match converged {
+            Converged::Fully { changed } => Converged::Fully { changed: changed || done },
+            other => other,
+        };
+        let exit = conclude(current, goal, converged, run.face, run.style);
+        return Ok(if run.cancel.is_cancelled() && exit != Exit::Done { Exit::Interrupted } else { exit });
+    }
+    unreachable!("the last look is final")
 }
 
 /// Says how it ended. Programs read it from the events and the exit code.

@@ -68,27 +68,31 @@ fn longer(wait: Duration, interval: Duration) -> Duration {
 
 /// Converges what can be converged without asking, the Machinefile read anew.
 async fn round(global: &Global, verb: &Up, cancel: &CancellationToken) -> Result<Round, Error> {
-    let project = Project::load(global).await?;
+    let mut project = Project::load(global).await?;
     let claim = claim(&project, global, "up").await?;
     let mut run = Run::stopped_by(cancel.clone(), global, &claim.store);
     if !matches!(run.face, Face::Json) {
         run.events = Events::silent();
     }
-    let round = converge(&project, verb, &run, usize::from(global.parallel)).await;
+    let round = converge(global, &mut project, verb, &run).await;
     claim.release().await;
     round
 }
 
-async fn converge(project: &Project, verb: &Up, run: &Run, parallel: usize) -> Result<Round, Error> {
+async fn converge(global: &Global, project: &mut Project, verb: &Up, run: &Run) -> Result<Round, Error> {
     let cancel = &run.cancel;
     let cx = project.context(cancel.clone());
     let mut round = Round { done: Vec::new(), withheld: Vec::new(), failed: None, blocked: Vec::new() };
     for _ in 0..TURNS {
-        let looking = propose(&project.catalog, Goal::Up, Some(run.store.as_ref()), &cx, parallel);
+        let looking = propose(&project.catalog, Goal::Up, Some(run.store.as_ref()), &cx, usize::from(global.parallel));
         let proposal = tokio::select! {
             proposal = looking => proposal?,
             () = cancel.cancelled() => return Ok(round),
         };
+        if let Some(revised) = project.revised(global, Some(&proposal)).await? {
+            *project = revised;
+            continue;
+        }
         let proposal = proposal.withholding(&verb.allow.allowed());
         (round.withheld, round.blocked) = held(&proposal.plan);
         if cancel.is_cancelled() || proposal.plan.steps.is_empty() && proposal.plan.forgotten.is_empty() {

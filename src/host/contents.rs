@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::attributes;
+use crate::host::authorized::{self, Authorized};
 use crate::host::compose::project::{self, Project};
 use crate::host::engine::daemon::{self, Daemon};
 use crate::host::filesystem::{self, volume::Volume};
@@ -51,7 +52,9 @@ impl Source for Contents {
             id: ResourceId::new(filesystem::KIND, format!("{}.{name}", self.reach.name)),
             attributes: attributes! { "left": true },
         });
-        Ok(projects.chain(daemon).chain(disks).collect())
+        let id = ResourceId::new(authorized::KIND, &self.reach.name);
+        let keys = authorized::observed(&facts).map(|attributes| Found { id, attributes });
+        Ok(projects.chain(daemon).chain(disks).chain(keys).collect())
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
@@ -63,6 +66,9 @@ impl Source for Contents {
         if found.id.kind() == filesystem::KIND {
             let (_, disk) = found.id.name().split_once('.')?;
             return Some(Arc::new(Volume::left(&self.reach, disk)));
+        }
+        if found.id == ResourceId::new(authorized::KIND, &self.reach.name) {
+            return Some(Arc::new(Authorized::left(&self.reach, parent)));
         }
         let (name, machine) = found.id.name().split_once('@')?;
         let ours = found.id.kind() == project::KIND && machine == self.reach.name.as_str();

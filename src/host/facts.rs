@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::cloud_init::drive::File;
 use crate::host::compose::state::{Container, Project};
+use crate::host::drives;
 use crate::host::filesystem::seen::Disks;
 use crate::value::Value;
 
@@ -37,6 +39,10 @@ pub(crate) struct Facts {
     pub(crate) hosts: String,
     /// The lines of the login's `authorized_keys`.
     pub(crate) authorized: Vec<String>,
+    /// The keys among them that we let in for the Machinefile, and those that we were about to.
+    pub(crate) granted: Vec<String>,
+    /// What the CLOUD-INIT drives attached to it hold.
+    pub(crate) drives: Vec<File>,
     /// Each of cloud-init's templates of `/etc/hosts`; which one it takes depends on the distribution.
     pub(crate) hosts_templates: Vec<String>,
     pub(crate) packages: Vec<Package>,
@@ -67,6 +73,8 @@ impl Facts {
             os: os_release(text("os")),
             hosts: text("hosts").to_owned(),
             authorized: text("authorized").lines().map(str::to_owned).collect(),
+            granted: text("granted").lines().map(str::to_owned).collect(),
+            drives: text("drives").lines().filter_map(drives::file).collect(),
             hosts_templates: sections
                 .iter()
                 .filter(|(name, _)| name.starts_with("hosts-template "))

@@ -9,6 +9,8 @@ look() {
     section os; cat /etc/os-release
     section hosts; cat /etc/hosts
     section authorized; cat "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)/.ssh/authorized_keys"
+    section granted; cat "$state/authorized_keys"
+    section drives; drives
     for template in /etc/cloud/templates/hosts.*.tmpl; do
         [ -e "$template" ] && section "hosts-template ${template##*/}" && cat "$template"
     done
@@ -32,6 +34,23 @@ look() {
         [ -e "$place" ] && project "${place%/owner.json}"
     done
     section end
+}
+
+# Each file that a CLOUD-INIT drive holds for us, in base64. A drive that is not mounted is mounted where nobody else sees it,
+# without so much as replaying its journal.
+drives() {
+    lsblk -rnpo NAME,FSTYPE,LABEL | while read -r device type label; do
+        case $label in CLOUD-INIT | cloud-init) ;; *) continue ;; esac
+        case $type in ext[234]) options=ro,noload ;; *) options=ro ;; esac
+        unshare -m sh -c '
+            place=$(findmnt -rno TARGET "$1" | head -n 1)
+            [ -n "$place" ] || { place=/mnt; mount -o "$2" "$1" /mnt || exit; }
+            for file in user-data cloud-config.yaml; do
+                [ -f "$place/$file" ] && [ "$(wc -c <"$place/$file")" -le 1048576 ] || continue
+                printf "%s %s %s\n" "$1" "$file" "$(base64 -w 0 "$place/$file")"
+            done
+        ' sh "$device" "$options"
+    done
 }
 
 containers() {

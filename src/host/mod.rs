@@ -5,9 +5,11 @@
 //! the other end once they have begun.
 
 mod access;
+mod authorized;
 mod cloud_init;
 mod compose;
 mod contents;
+mod drives;
 mod engine;
 mod facts;
 mod filesystem;
@@ -19,10 +21,13 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+pub use drives::{Drives, Seen};
+
 pub use compose::bundle::{Bundle, Error as BundleError};
 
 use crate::desired::{ComposeProject, Machine, ROOT};
 use crate::host::access::Access;
+use crate::host::authorized::Authorized;
 use crate::host::compose::project::Project;
 use crate::host::engine::{daemon::Daemon, options, package::Packages};
 use crate::host::filesystem::{Fills, volume::Volume};
@@ -43,6 +48,7 @@ pub struct Hosts {
     dial: Box<Dial>,
     key: ResourceId,
     keyring: Arc<Keyring>,
+    drives: Drives,
 }
 
 impl std::fmt::Debug for Hosts {
@@ -58,13 +64,19 @@ impl Hosts {
         Self::new(move |endpoint| connections.get(endpoint), key, keyring)
     }
 
+    /// What was seen of CLOUD-INIT drives attached to machines.
+    #[must_use]
+    pub fn drives(&self) -> Drives {
+        self.drives.clone()
+    }
+
     /// Through whatever `dial` connects to.
     pub fn new(
         dial: impl Fn(Endpoint) -> Arc<dyn Transport> + Send + Sync + 'static,
         key: ResourceId,
         keyring: Arc<Keyring>,
     ) -> Self {
-        Self { dial: Box::new(dial), key, keyring }
+        Self { dial: Box::new(dial), key, keyring, drives: Drives::default() }
     }
 }
 
@@ -101,6 +113,9 @@ pub fn expand(
         vec![Arc::new(Ready::new(&reach, &hosts.key)), Arc::new(Names::new(&reach, peers))];
     if machine.ssh.identity.is_some() || machine.ssh.agent {
         resources.push(Arc::new(Access::new(&reach, &hosts.key)));
+    }
+    if !machine.ssh.authorized_keys.is_empty() {
+        resources.push(Arc::new(Authorized::new(&reach, &machine.ssh.authorized_keys)));
     }
     let volumes: Vec<_> = volumes(&reach, machine, devices).collect();
     let kept: Vec<_> = volumes.iter().map(|volume| volume.id().clone()).collect();

@@ -53,6 +53,11 @@ impl Reach {
         }
     }
 
+    /// The resource that shows the project's key.
+    pub(crate) fn key(&self) -> &ResourceId {
+        &self.hosts.key
+    }
+
     /// Why nothing on the machine can be read now; `None` when it can.
     pub(crate) fn unready(&self, cx: &Context) -> Option<String> {
         if cx.output(&self.id, READY) == Some(Value::Bool(true)) {
@@ -144,7 +149,9 @@ impl Reach {
         if !output.success() {
             return Err(format!("{} could not be looked at: {}", self.name, output.stderr.trim()));
         }
-        Ok(Arc::new(Facts::parse(&output.stdout)))
+        let facts = Facts::parse(&output.stdout);
+        self.hosts.drives.saw(&self.name, &facts.drives);
+        Ok(Arc::new(facts))
     }
 }
 

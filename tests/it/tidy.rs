@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("transport", &["desired", "id"]),
     ("keyring", &["id", "value", "dirs", "resource", "store"]),
     ("provider", &["cloud_init", "id", "value", "note", "dirs", "desired", "resource", "transport"]),
-    ("host", &["id", "value", "note", "dirs", "desired", "resource", "transport", "provider", "keyring"]),
+    ("host", &["cloud_init", "id", "value", "note", "dirs", "desired", "resource", "transport", "provider", "keyring"]),
     (
         "catalog",
         &[
