@@ -42,7 +42,8 @@ pub(super) async fn run(global: &Global, verb: &Up, path: &Path) -> Result<Exit,
     saved.check_settings(&project.basis()).map_err(|refusal| refused(&project, path, &refusal))?;
     let claim = if verb.dry_run { None } else { Some(claim(&project, global, "apply").await?) };
     let Some(claim) = claim else {
-        let proposal = look(global, &mut project, &saved).await?.map_err(|refusal| refused(&project, path, &refusal))?;
+        let proposal =
+            look(global, &mut project, &saved).await?.map_err(|refusal| refused(&project, path, &refusal))?;
         say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
         return Ok(if verb.detailed_exitcode && !saved.is_empty() { Exit::Pending } else { Exit::Done });
     };

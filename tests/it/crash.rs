@@ -104,7 +104,8 @@ impl Home {
         };
         let config = config::load(&input).expect("a Machinefile");
         let drivers = catalog::drivers();
-        let surroundings = Surroundings { project: None, drivers: &drivers, environment: &environment };
+        let surroundings =
+            Surroundings { project: None, drivers: &drivers, downloads: &BTreeMap::new(), environment: &environment };
         let (desired, notes) = desired::resolve(&config, &surroundings);
         let desired = desired.unwrap_or_else(|| panic!("{notes:?}"));
         let (catalog, _) = catalog::expand(&desired, &self.dirs(), &self.keyring()).expect("resources");

@@ -464,7 +464,7 @@ async fn a_machine_that_lets_your_own_key_in_lets_the_projects_in_too() {
 async fn keys_of_the_machinefile_come_and_go_and_those_of_others_stay() {
     let mut machine = machine(None, &json!({}));
     machine.ssh.authorized_keys = vec!["ssh-ed25519 AAAAaaaaaaaa1111 me".into(), "ssh-rsa BBBBbbbbbbbb2222".into()];
-    let world = World::of(&machine);
+    let world = World::of(&machine, &BTreeMap::new());
     let keys = world.get("host.authorized-keys");
     let there = "\n\x1eauthorized\nssh-ed25519 AAAAaaaaaaaa1111 me\nssh-rsa HAND by hand\n";
     world.script.answer(FACTS, facts(there));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use libmachine::apply::Events;
 use libmachine::attributes;
 use libmachine::catalog::Catalog;
+use libmachine::host::Drives;
 use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::reconcile::{Converged, Goal, converge, propose};
 use libmachine::resource::{Context, Outputs, Parent, Progress, Resource, Source};
@@ -111,7 +112,7 @@ impl Trial {
         let entries = project(&self.draws, after, &source);
         let resources = entries.into_iter().map(|entry| Arc::new(entry) as Arc<dyn Resource>).collect();
         let sources = vec![Arc::new(source) as Arc<dyn Source>];
-        Catalog { resources, sources, providers: BTreeMap::new(), machines: BTreeMap::new() }
+        Catalog { resources, sources, providers: BTreeMap::new(), machines: BTreeMap::new(), drives: Drives::default() }
     }
 
     async fn run(&self, after: bool, goal: Goal, fate: &Fate, parallel: usize) -> Option<Converged> {
