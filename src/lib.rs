@@ -25,7 +25,8 @@
 //!   (the project's key pair).
 //! - [`provider`]: where machines come from. [`host`]: what we keep on a machine that can be reached.
 //! - [`catalog`]: desired → resources, the list of expansions.
-//! - [`graph`]: how resources hang together. [`observe`]: what is there. [`plan`]: what to do. [`apply`]: doing it.
+//! - [`graph`]: how resources hang together. [`selection`]: which of them a command is about. [`observe`]: what is there.
+//!   [`plan`]: what to do. [`apply`]: doing it.
 //! - [`saved`]: a plan in a file, bound to what it was made from.
 //! - [`report`]: telling people and programs. [`schema`]: the Machinefile for editors. [`cli`]: the commands.
 //!
@@ -65,6 +66,8 @@ pub mod provider;
 
 pub mod catalog;
 pub mod graph;
+
+pub mod selection;
 
 pub mod observe;
 

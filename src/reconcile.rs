@@ -7,12 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Events, Outcome, Tools, apply};
 use crate::catalog::Catalog;
-use crate::graph;
-use crate::id::Name;
-use crate::observe::{Question, Sight, observe};
-use crate::plan::{Allowed, Drift, Fate, Options, Plan, demands, drift, plan};
+use crate::graph::{self, Graph};
+use crate::id::{Name, ResourceId};
+use crate::note;
+use crate::observe::{Listed, Question, Sight, observe};
+use crate::plan::{Allowed, Drift, Fate, Limit, Options, Plan, demands, drift, plan};
 use crate::resource::{Context, Failure, Found, Link, Observation, Outputs, Resource};
+use crate::selection::{Pattern, Selection, Tags};
 use crate::store::{self, Record, Recorded, Store, Transition};
+use crate::value::Attributes;
 
 /// What to converge to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,26 @@ pub enum Goal {
     Destroy,
 }
 
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub goal: Goal,
+    /// What to keep to.
+    pub selection: Selection,
+    /// What may be deleted or made anew although it is protected.
+    pub unprotected: Vec<Pattern>,
+    /// How many operations may run at once.
+    pub parallel: usize,
+}
+
+impl Request {
+    /// For everything there is.
+    #[must_use]
+    pub fn new(goal: Goal, parallel: usize) -> Self {
+        Self { goal, selection: Selection::default(), unprotected: Vec::new(), parallel }
+    }
+}
+
 /// Why there is no plan, or no way to carry it out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -30,6 +53,8 @@ pub enum Error {
     Graph(#[from] graph::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error("`{pattern}` names nothing of this project")]
+    Unmatched { pattern: String, hint: String },
 }
 
 /// What was seen and what is proposed.
@@ -102,31 +127,53 @@ pub enum Converged {
 /// How often a plan may uncover things that could not be seen before it was carried out.
 const ROUNDS: usize = 6;
 
-/// Looks at the world and plans. Changes nothing.
+/// Looks at the world and plans. Changes nothing. It is an error when a target names nothing.
 pub async fn propose(
     catalog: &Catalog,
-    goal: Goal,
+    request: &Request,
     store: Option<&dyn Store>,
     cx: &Context,
-    parallel: usize,
+) -> Result<Proposal, Error> {
+    let proposal = look(catalog, request, store, cx).await?;
+    let (graph, recorded) = (&proposal.sight.graph, &proposal.recorded);
+    let tags = Tags::of(graph, |id| known(recorded, id).or_else(|| proposal.sight.observed.get(id).attributes()));
+    match request.selection.unmatched(graph, &tags) {
+        Some(pattern) => Err(unmatched(pattern, graph)),
+        None => Ok(proposal),
+    }
+}
+
+async fn look(
+    catalog: &Catalog,
+    request: &Request,
+    store: Option<&dyn Store>,
+    cx: &Context,
 ) -> Result<Proposal, Error> {
     let recorded = match store {
         Some(store) => store.load().await?,
         None => Recorded::default(),
     };
     let context = Context { outputs: Outputs::default(), ..cx.clone() };
-    let (desired, orphans) = wanted(catalog, goal, &recorded);
+    let selection = &request.selection;
+    let (desired, orphans) = wanted(catalog, request, &recorded);
+    let select = |graph: &Graph, listed: &Listed<'_>| {
+        selection.of(graph, &Tags::of(graph, |id| known(&recorded, id).or_else(|| listed(id))))
+    };
+    let near = request.goal == Goal::Up && is_near(selection, &desired, &orphans, &recorded)?;
     let question = Question {
         desired: &desired,
         orphans: &orphans,
-        sources: &catalog.sources,
+        sources: if near { &[] } else { &catalog.sources },
         remembered: &|id| recorded.remembers(id),
-        parallel,
+        select: (!selection.is_everything()).then_some(&select),
+        parallel: request.parallel,
     };
     let mut sight = observe(&question, &context).await?;
-    let options = Options { destroying: goal == Goal::Destroy, ..Options::default() };
+    let options = options(catalog, request, &sight);
     let mut plan = plan(&sight.graph, &sight.observed, &recorded, &options);
-    sight.blind.extend(undeclared(catalog, &recorded));
+    if selection.is_everything() {
+        sight.blind.extend(undeclared(catalog, &recorded));
+    }
     keep_unseen(&mut plan, &recorded, &sight, catalog);
     plan.unseen = sight.blind.iter().map(|(source, why)| (source.clone(), why.to_string())).collect();
     let plan = Arc::new(plan);
@@ -152,6 +199,64 @@ pub async fn refresh(proposal: &Proposal, store: &dyn Store) -> Result<Vec<Drift
     Ok(drifts)
 }
 
+fn options(catalog: &Catalog, request: &Request, sight: &Sight) -> Options {
+    let texts = |patterns: &[Pattern]| patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+    let Selection { targets, excludes } = &request.selection;
+    Options {
+        destroying: request.goal == Goal::Destroy,
+        unprotected: request.unprotected.clone(),
+        protected_at: catalog.protected.clone(),
+        selected: sight.selected.as_ref().map(|selected| selected.acted.clone()),
+        limit: (!request.selection.is_everything()).then(|| Limit {
+            targets: texts(targets),
+            excludes: texts(excludes),
+            left_out: 0,
+        }),
+        ..Options::default()
+    }
+}
+
+fn known<'a>(recorded: &'a Recorded, id: &ResourceId) -> Option<&'a Attributes> {
+    recorded.records.get(id).map(|record| &record.attributes)
+}
+
+/// Whether all that targets name is remembered and little: then it is read by itself, and no source is listed.
+fn is_near(
+    selection: &Selection,
+    desired: &Resources,
+    orphans: &Resources,
+    recorded: &Recorded,
+) -> Result<bool, graph::Error> {
+    if selection.targets.is_empty() {
+        return Ok(false);
+    }
+    let graph = graph::build(desired.clone(), orphans.clone())?;
+    let tags = Tags::of(&graph, |id| known(recorded, id));
+    let selected = selection.of(&graph, &tags);
+    let seen = || graph.nodes().filter(|(position, _)| selected.seen[*position]).map(|(_, node)| &node.resource);
+    // The same id in another realm would be another thing, and nobody would have looked for it.
+    let is_known = |resource: &Arc<dyn Resource>| match (resource.realm(), recorded.realm(resource.id())) {
+        (None, _) => true,
+        (realm, recorded) => recorded.is_some_and(|recorded| recorded == realm),
+    };
+    Ok(selection.unmatched(&graph, &tags).is_none() && seen().count() <= FEW && seen().all(is_known))
+}
+
+/// So many reads are no worse than a listing.
+const FEW: usize = 64;
+
+fn unmatched(pattern: &Pattern, graph: &Graph) -> Error {
+    let machines: BTreeSet<_> = graph.nodes().filter_map(|(_, node)| node.resource.machine()).collect();
+    let ids: Vec<_> = graph.nodes().map(|(_, node)| node.resource.id().as_str()).collect();
+    let text = pattern.as_str();
+    let hint = match (text.starts_with("tag:"), text.contains('/')) {
+        (true, _) => "tags stand below a machine's `tags:`".to_owned(),
+        (_, true) => note::suggestion(text, ids),
+        _ => note::suggestion(text, machines),
+    };
+    Error::Unmatched { pattern: text.to_owned(), hint }
+}
+
 /// Looks at one machine alone, for commands that only need to know where it is. `None` for an unknown name.
 pub async fn look_at(catalog: &Catalog, machine: &Name, cx: &Context) -> Option<Observation> {
     let resource = catalog.machine(machine)?;
@@ -174,11 +279,10 @@ pub async fn carry_out(proposal: &Proposal, store: &Arc<dyn Store>, events: &Eve
 /// counts the rounds from 0.
 pub async fn converge(
     catalog: &Catalog,
-    goal: Goal,
+    request: &Request,
     store: &Arc<dyn Store>,
     cx: &Context,
     events: &Events,
-    parallel: usize,
     mut consent: impl FnMut(&Proposal, usize) -> bool,
 ) -> Result<Converged, Error> {
     let mut changed = false;
@@ -186,21 +290,29 @@ pub async fn converge(
         if cx.cancel.is_cancelled() {
             return Ok(Converged::Stopped);
         }
-        let proposal = propose(catalog, goal, Some(store.as_ref()), cx, parallel).await?;
+        // A target that was deleted names nothing any more.
+        let proposal = match round {
+            0 => propose(catalog, request, Some(store.as_ref()), cx).await?,
+            _ => look(catalog, request, Some(store.as_ref()), cx).await?,
+        };
         if proposal.plan.changes_nothing() {
-            return Ok(settled(goal, proposal, changed));
+            return Ok(settled(request.goal, proposal, changed));
         }
         if !proposal.plan.steps.is_empty() && !consent(&proposal, round) {
             return Ok(Converged::Declined { changed });
         }
-        let outcome = carry_out(&proposal, store, events, parallel).await;
+        let outcome = carry_out(&proposal, store, events, request.parallel).await;
         changed |= outcome.done > 0;
         if !outcome.is_complete() {
             return Ok(Converged::Partly(outcome));
         }
     }
-    let proposal = propose(catalog, goal, Some(store.as_ref()), cx, parallel).await?;
-    Ok(if proposal.plan.steps.is_empty() { settled(goal, proposal, changed) } else { Converged::Unsettled(proposal) })
+    let proposal = look(catalog, request, Some(store.as_ref()), cx).await?;
+    Ok(if proposal.plan.steps.is_empty() {
+        settled(request.goal, proposal, changed)
+    } else {
+        Converged::Unsettled(proposal)
+    })
 }
 
 /// What it means that there is no step left.
@@ -244,14 +356,17 @@ type Resources = Vec<Arc<dyn Resource>>;
 
 /// What is desired, and handles to what we know of and do not desire: what the catalog would make (when destroying)
 /// and what the records remember, so that a listing that lags hides nothing.
-fn wanted(catalog: &Catalog, goal: Goal, recorded: &Recorded) -> (Resources, Resources) {
+///
+/// What lives inside something else goes with it, unless a part of the project is selected that may be just that.
+fn wanted(catalog: &Catalog, request: &Request, recorded: &Recorded) -> (Resources, Resources) {
     let mut orphans: Resources = Vec::new();
-    let desired = match goal {
+    let desired = match request.goal {
         Goal::Up => catalog.resources.clone(),
         Goal::Destroy => {
             let inside =
                 |resource: &Arc<dyn Resource>| resource.parents().iter().any(|parent| parent.link == Link::Within);
-            orphans.extend(catalog.resources.iter().filter(|r| !r.shared() && !inside(r)).cloned());
+            let all = !request.selection.is_everything();
+            orphans.extend(catalog.resources.iter().filter(|r| !r.shared() && (all || !inside(r))).cloned());
             Vec::new()
         }
     };

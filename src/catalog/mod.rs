@@ -29,6 +29,8 @@ pub struct Catalog {
     pub providers: BTreeMap<Name, Arc<dyn Provider>>,
     /// The resource that stands for each running machine.
     pub machines: BTreeMap<Name, ResourceId>,
+    /// Where `protect: true` is written, by machine.
+    pub protected: BTreeMap<String, String>,
 }
 
 impl Catalog {
@@ -68,6 +70,7 @@ pub fn expand(desired: &Desired, dirs: &Dirs, keyring: &Arc<Keyring>) -> Result<
         sources: providers.values().chain(&idle).map(|provider| Arc::clone(provider) as Arc<dyn Source>).collect(),
         providers,
         machines: BTreeMap::new(),
+        protected: desired.machines.iter().filter_map(|(n, m)| Some((n.to_string(), m.protect.clone()?))).collect(),
     };
     let peers = desired.machines.values().map(|machine| (machine.name.clone(), machine.address)).collect();
     for machine in desired.machines.values() {

@@ -178,6 +178,20 @@ pub(super) enum Form {
     Markdown,
 }
 
+/// Which part of the project a command keeps to.
+#[derive(Debug, Default, Arguments)]
+pub(super) struct Select {
+    /// Keep to this machine or resource and what it needs; may be repeated
+    ///
+    /// A machine's name (a counted one's means its members), a resource's id such as qemu.disk/web.data, either with `*`
+    /// and `?`, or tag:KEY[=VALUE].
+    #[arg(long, value_name = "NAME", env = "MACHINE_TARGET", value_delimiter = ',')]
+    pub(super) target: Vec<String>,
+    /// Leave this machine or resource alone, and what depends on it; may be repeated
+    #[arg(long, value_name = "NAME", env = "MACHINE_EXCLUDE", value_delimiter = ',')]
+    pub(super) exclude: Vec<String>,
+}
+
 #[derive(Debug, Arguments)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag to be typed")]
 pub(super) struct Audit {
@@ -217,13 +231,15 @@ pub(super) enum Notation {
 
 #[derive(Debug, Arguments)]
 pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) select: Select,
     #[arg(short, long, default_value = "text", env = "MACHINE_OUTPUT")]
     pub(super) output: Form,
     /// Show the values of new things too
     #[arg(long, env = "MACHINE_LONG", value_parser = FalseyValueParser::new())]
     pub(super) long: bool,
     /// Write the plan to a file too, for `machine apply FILE`
-    #[arg(long, value_name = "FILE", env = "MACHINE_OUT")]
+    #[arg(long, value_name = "FILE", env = "MACHINE_OUT", conflicts_with_all = ["target", "exclude"])]
     pub(super) out: Option<PathBuf>,
     /// Show only what was changed without us: what is there against what we recorded
     #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(), conflicts_with = "out")]
@@ -243,7 +259,7 @@ pub(super) struct Allow {
     /// A counted machine's name means all its members.
     #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_REPLACE", value_delimiter = ',')]
     pub(super) allow_replace: Vec<String>,
-    /// Let this machine or resource be deleted; may be repeated
+    /// Let this machine or resource be deleted, even when it is protected; may be repeated
     #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
     pub(super) allow_destroy: Vec<String>,
 }
@@ -258,7 +274,10 @@ impl Allow {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that is there or not")]
 pub(super) struct Up {
     /// A plan that `machine plan --out` wrote: it is carried out as it stands, or refused when it no longer holds
+    #[arg(conflicts_with_all = ["target", "exclude"])]
     pub(super) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) select: Select,
     /// Change nothing but our records, which then follow what is there
     #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(), conflicts_with = "plan")]
     pub(super) refresh_only: bool,
@@ -284,6 +303,11 @@ pub(super) struct Up {
 
 #[derive(Debug, Arguments)]
 pub(super) struct Destroy {
+    #[command(flatten)]
+    pub(super) select: Select,
+    /// Let this machine or resource be deleted although it is protected; may be repeated
+    #[arg(long = "allow-destroy", value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
+    pub(super) unprotected: Vec<String>,
     /// Do not ask
     #[arg(short, long, env = "MACHINE_YES", value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,

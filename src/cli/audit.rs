@@ -14,7 +14,7 @@ use crate::config::selector::{self, Selector};
 use crate::config::{self, Layer};
 use crate::note::suggestion;
 use crate::provider::DRIVERS;
-use crate::reconcile::Goal;
+use crate::reconcile::{Goal, Request};
 use crate::report::{self, Detail, configuration};
 use crate::value::{Path, Value, json, plain};
 
@@ -164,7 +164,7 @@ fn flag(argument: &clap::Arg) -> Option<(String, String)> {
 
 /// Whether the world is as the settings say, and the settings say nothing in vain.
 async fn drift(global: &Global, verb: &Audit, project: &mut Project) -> Result<Exit, Error> {
-    let proposal = project.propose(global, Goal::Up).await?;
+    let proposal = project.propose(global, &Request::new(Goal::Up, global.parallel.into())).await?;
     let plan = &proposal.plan;
     let warnings = project.config.warnings.len() + project.notes.len();
     let name = project.owner().project.as_str();

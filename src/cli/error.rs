@@ -61,6 +61,7 @@ impl From<crate::reconcile::Error> for Error {
     fn from(error: crate::reconcile::Error) -> Self {
         match error {
             crate::reconcile::Error::Store(error) => error.into(),
+            crate::reconcile::Error::Unmatched { ref hint, .. } => Self::usage(error.to_string()).hint(hint.clone()),
             crate::reconcile::Error::Graph(_) => Self::failed(error.to_string()),
         }
     }

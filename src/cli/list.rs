@@ -6,7 +6,7 @@ use super::exit_code::Exit;
 use super::project::{Project, say};
 use crate::observe::Sight;
 use crate::provider::output;
-use crate::reconcile::Goal;
+use crate::reconcile::{Goal, Request};
 use crate::report::{self, Row};
 use crate::resource::Observation;
 use crate::value::{Attributes, plain};
@@ -18,7 +18,7 @@ pub(super) async fn run(global: &Global, verb: &List) -> Result<Exit, Error> {
         say(&names.concat());
         return Ok(Exit::Done);
     }
-    let proposal = project.propose(global, Goal::Up).await?;
+    let proposal = project.propose(global, &Request::new(Goal::Up, global.parallel.into())).await?;
     let rows = rows(&project, &proposal.sight);
     say(&match verb.output {
         Output::Text => report::machines(&rows),

@@ -14,7 +14,8 @@ pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
         return refresh::show(global, verb).await;
     }
     let mut project = Project::load(global).await?;
-    let proposal = project.propose(global, Goal::Up).await?;
+    let request = super::up::request(global, Goal::Up, &verb.select, &verb.allow.allow_destroy)?;
+    let proposal = project.propose(global, &request).await?;
     let style = terminal::style(global, Stream::Output);
     let detail = if verb.long { Detail::Long } else { Detail::Changes };
     let name = project.owner().project.as_str();

@@ -21,7 +21,7 @@ use crate::id::{Name, Owner};
 use crate::keyring::{Cipher, Keyring};
 use crate::note::{Note, has_errors, suggestion};
 use crate::provider::DRIVERS;
-use crate::reconcile::{Goal, Proposal, propose};
+use crate::reconcile::{Goal, Proposal, Request, propose};
 use crate::report::{Style, diagnostic};
 use crate::resource::{Context, Failure, Outputs, Progress};
 use crate::saved::Basis;
@@ -143,23 +143,22 @@ impl Project {
 
     /// Looks and plans without changing anything, and tells what could not be seen. Settings on drives that are found on the
     /// way become the project's own.
-    pub(super) async fn propose(&mut self, global: &Global, goal: Goal) -> Result<Proposal, Error> {
-        let mut proposal = self.look(global, goal).await?;
-        if goal == Goal::Up
+    pub(super) async fn propose(&mut self, global: &Global, request: &Request) -> Result<Proposal, Error> {
+        let mut proposal = self.look(request).await?;
+        if request.goal == Goal::Up
             && let Some(revised) = self.revised(global, Some(&proposal)).await?
         {
             *self = revised;
-            proposal = self.look(global, goal).await?;
+            proposal = self.look(request).await?;
         }
         self.warn_blind(&proposal.sight.blind);
         Ok(proposal)
     }
 
-    async fn look(&self, global: &Global, goal: Goal) -> Result<Proposal, Error> {
+    async fn look(&self, request: &Request) -> Result<Proposal, Error> {
         let store = self.place.look().await?;
         let cx = self.context(super::interrupt::token());
-        let parallel = usize::from(global.parallel);
-        let looking = propose(&self.catalog, goal, store.as_deref(), &cx, parallel);
+        let looking = propose(&self.catalog, request, store.as_deref(), &cx);
         tokio::select! {
             proposal = looking => Ok(proposal?),
             () = cx.cancel.cancelled() => Err(Error::interrupted()),

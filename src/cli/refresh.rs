@@ -7,14 +7,14 @@ use super::exit_code::Exit;
 use super::project::{Project, say, tell};
 use super::terminal::{self, Stream};
 use crate::plan::{Drift, drift};
-use crate::reconcile::{Goal, refresh};
+use crate::reconcile::{Goal, Request, refresh};
 use crate::report;
 use crate::store::Store;
 
 /// Shows what the world changed against the records.
 pub(super) async fn show(global: &Global, verb: &Plan) -> Result<Exit, Error> {
     let mut project = Project::load(global).await?;
-    let proposal = project.propose(global, Goal::Up).await?;
+    let proposal = project.propose(global, &Request::new(Goal::Up, global.parallel.into())).await?;
     let drifts = drift(&proposal.sight.graph, &proposal.sight.observed, proposal.recorded());
     say(&match verb.output {
         Form::Json => report::drift_json(&drifts, project.owner().project.as_str()),
@@ -24,7 +24,7 @@ pub(super) async fn show(global: &Global, verb: &Plan) -> Result<Exit, Error> {
 }
 
 async fn follow(global: &Global, project: &mut Project, store: &dyn Store) -> Result<Vec<Drift>, Error> {
-    let proposal = project.propose(global, Goal::Up).await?;
+    let proposal = project.propose(global, &Request::new(Goal::Up, global.parallel.into())).await?;
     Ok(refresh(&proposal, store).await?)
 }
 

@@ -13,7 +13,7 @@ use super::run::Run;
 use super::terminal::{self, Stream};
 use super::up;
 use crate::plan::Allowed;
-use crate::reconcile::{Converged, Goal, Proposal};
+use crate::reconcile::{Converged, Goal, Proposal, Request};
 use crate::report::{self, Detail, Face};
 use crate::saved::{Refusal, Saved};
 use crate::transport::quote;
@@ -41,15 +41,17 @@ pub(super) async fn run(global: &Global, verb: &Up, path: &Path) -> Result<Exit,
     let mut project = Project::load(global).await?;
     saved.check_settings(&project.basis()).map_err(|refusal| refused(&project, path, &refusal))?;
     let claim = if verb.dry_run { None } else { Some(claim(&project, global, "apply").await?) };
+    let unprotected = verb.allow.allowed().and(&saved.allowed).destroy;
+    let request = up::request(global, Goal::Up, &verb.select, &unprotected)?;
     let Some(claim) = claim else {
         let proposal =
-            look(global, &mut project, &saved).await?.map_err(|refusal| refused(&project, path, &refusal))?;
+            look(global, &mut project, &saved, &request).await?.map_err(|refusal| refused(&project, path, &refusal))?;
         say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
         return Ok(if verb.detailed_exitcode && !saved.is_empty() { Exit::Pending } else { Exit::Done });
     };
     let run = Run::new(global, &claim.store);
-    let exit = match look(global, &mut project, &saved).await {
-        Ok(Ok(proposal)) => carry_out(&run, verb, &project, &saved, proposal, path).await,
+    let exit = match look(global, &mut project, &saved, &request).await {
+        Ok(Ok(proposal)) => carry_out(&run, verb, &project, &saved, proposal, &request, path).await,
         Ok(Err(refusal)) => Err(refused(&project, path, &refusal)),
         Err(error) => Err(error),
     };
@@ -58,8 +60,13 @@ pub(super) async fn run(global: &Global, verb: &Up, path: &Path) -> Result<Exit,
 }
 
 /// A fresh look with the saved steps and no others, if they still hold.
-async fn look(global: &Global, project: &mut Project, saved: &Saved) -> Result<Result<Proposal, Refusal>, Error> {
-    let fresh = project.propose(global, Goal::Up).await?;
+async fn look(
+    global: &Global,
+    project: &mut Project,
+    saved: &Saved,
+    request: &Request,
+) -> Result<Result<Proposal, Refusal>, Error> {
+    let fresh = project.propose(global, request).await?;
     // What stands on machines' drives is known only now.
     let same = saved.check_settings(&project.basis());
     Ok(same.and_then(|()| saved.check_world(&fresh)).map(|plan| fresh.keeping(plan)))
@@ -71,6 +78,7 @@ async fn carry_out(
     project: &Project,
     saved: &Saved,
     proposal: Proposal,
+    request: &Request,
     path: &Path,
 ) -> Result<Exit, Error> {
     if saved.is_empty() {
@@ -86,11 +94,11 @@ async fn carry_out(
     };
     let owner = project.owner().project.as_str();
     if !consent.to(&proposal.plan, owner, false, &run.cancel, &again)? {
-        return Ok(up::conclude(project, Goal::Up, Converged::Declined { changed: false }, run.face, run.style));
+        return Ok(up::conclude(project, request, Converged::Declined { changed: false }, run.face, run.style));
     }
     let outcome = run.carry_out(proposal).await;
     if !outcome.is_complete() {
-        let exit = up::conclude(project, Goal::Up, Converged::Partly(outcome), run.face, run.style);
+        let exit = up::conclude(project, request, Converged::Partly(outcome), run.face, run.style);
         return Ok(if run.cancel.is_cancelled() { Exit::Interrupted } else { exit });
     }
     run.tell("Done: the plan is carried out.\n");

@@ -10,12 +10,12 @@ use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, say};
 use crate::id::ResourceId;
-use crate::reconcile::{Goal, Proposal};
+use crate::reconcile::{Goal, Proposal, Request};
 use crate::resource::Observation;
 
 pub(super) async fn run(global: &Global, verb: &Status) -> Result<Exit, Error> {
     let mut project = Project::load(global).await?;
-    let proposal = project.propose(global, Goal::Up).await?;
+    let proposal = project.propose(global, &Request::new(Goal::Up, global.parallel.into())).await?;
     say(&match verb.output {
         Output::Text => table(&proposal),
         Output::Json => document(&proposal),

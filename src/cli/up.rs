@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Global, Up};
+use super::args::{Global, Select, Up};
 use super::claim::claim;
 use super::consent::Consent;
 use super::error::Error;
@@ -13,8 +13,9 @@ use super::project::{Project, say, tell};
 use super::run::Run;
 use super::terminal::{self, Stream};
 use super::{refresh, saved, watch};
-use crate::reconcile::{Converged, Goal, Proposal, converge};
+use crate::reconcile::{Converged, Goal, Proposal, Request, converge};
 use crate::report::{self, Detail, Face, Style};
+use crate::selection::{Pattern, Selection};
 use crate::store::Store;
 
 pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
@@ -28,13 +29,14 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
         return watch::run(global, verb, seconds).await;
     }
     let mut project = Project::load(global).await?;
+    let request = request(global, Goal::Up, &verb.select, &verb.allow.allow_destroy)?;
     if verb.dry_run {
-        return dry_run(global, &mut project, Goal::Up, verb.detailed_exitcode).await;
+        return dry_run(global, &mut project, &request, verb.detailed_exitcode).await;
     }
     let claim = claim(&project, global, "up").await?;
     let consent = Consent { yes: verb.yes, allowed: verb.allow.allowed(), most: verb.max_lost };
     let mut refusal = None;
-    let exit = carry_out(global, &project, Goal::Up, &claim.store, |proposal, round, cancel| {
+    let exit = carry_out(global, &project, &request, &claim.store, |proposal, round, cancel| {
         match consent.of(&project, proposal, round, cancel) {
             Ok(yes) => yes,
             Err(error) => {
@@ -55,8 +57,22 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-pub(super) async fn dry_run(global: &Global, project: &mut Project, goal: Goal, detailed: bool) -> Result<Exit, Error> {
-    let proposal = project.propose(global, goal).await?;
+/// What the flags of a command ask for.
+pub(super) fn request(global: &Global, goal: Goal, select: &Select, unprotected: &[String]) -> Result<Request, Error> {
+    let parse = |texts: &[String]| texts.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>();
+    let parse = |texts: &[String]| parse(texts).map_err(|error| Error::usage(error.to_string()));
+    let selection = Selection { targets: parse(&select.target)?, excludes: parse(&select.exclude)? };
+    let unprotected = parse(unprotected)?;
+    Ok(Request { selection, unprotected, ..Request::new(goal, usize::from(global.parallel)) })
+}
+
+pub(super) async fn dry_run(
+    global: &Global,
+    project: &mut Project,
+    request: &Request,
+    detailed: bool,
+) -> Result<Exit, Error> {
+    let proposal = project.propose(global, request).await?;
     say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
     Ok(if detailed && !proposal.plan.is_empty() { Exit::Pending } else { Exit::Done })
 }
@@ -68,12 +84,11 @@ const MOST_LOOKS: usize = 3;
 pub(super) async fn carry_out(
     global: &Global,
     project: &Project,
-    goal: Goal,
+    request: &Request,
     store: &Arc<dyn Store>,
     mut consent: impl FnMut(&Proposal, usize, &CancellationToken) -> bool,
 ) -> Result<Exit, Error> {
     let run = Run::new(global, store);
-    let parallel = usize::from(global.parallel);
     let mut newer: Option<Project> = None;
     let mut done = false;
     // What stands on the drive of a new machine is known only once it runs: then the plan goes on from there.
@@ -82,7 +97,7 @@ pub(super) async fn carry_out(
         let cx = current.context(run.cancel.clone());
         let mut outdated = false;
         let show = |proposal: &Proposal, round: usize| {
-            outdated = goal == Goal::Up && look < MOST_LOOKS && current.is_outdated();
+            outdated = request.goal == Goal::Up && look < MOST_LOOKS && current.is_outdated();
             if outdated {
                 return false;
             }
@@ -92,9 +107,9 @@ pub(super) async fn carry_out(
             run.show(&proposal.plan);
             consent(proposal, round, &run.cancel)
         };
-        let converged = converge(&current.catalog, goal, &run.store, &cx, &run.events, parallel, show).await?;
+        let converged = converge(&current.catalog, request, &run.store, &cx, &run.events, show).await?;
         let settled = matches!(converged, Converged::Fully { .. });
-        if goal == Goal::Up
+        if request.goal == Goal::Up
             && look < MOST_LOOKS
             && (outdated || settled)
             && let Some(revised) = current.revised(global, None).await?
@@ -107,24 +122,26 @@ pub(super) async fn carry_out(
             Converged::Fully { changed } => Converged::Fully { changed: changed || done },
             other => other,
         };
-        let exit = conclude(current, goal, converged, run.face, run.style);
+        let exit = conclude(current, request, converged, run.face, run.style);
         return Ok(if run.cancel.is_cancelled() && exit != Exit::Done { Exit::Interrupted } else { exit });
     }
     unreachable!("the last look is final")
 }
 
 /// Says how it ended. Programs read it from the events and the exit code.
-pub(super) fn conclude(project: &Project, goal: Goal, converged: Converged, face: Face, style: Style) -> Exit {
-    let again = project.command(if goal == Goal::Up { "up" } else { "destroy" });
+pub(super) fn conclude(project: &Project, request: &Request, converged: Converged, face: Face, style: Style) -> Exit {
+    let again = project.command(if request.goal == Goal::Up { "up" } else { "destroy" });
     let (text, exit) = match converged {
         Converged::Fully { changed } => {
             if matches!(face, Face::Quiet) {
                 return Exit::Done;
             }
             let begin = if changed { "Done" } else { "Nothing to do" };
-            let rest = match goal {
-                Goal::Up => "everything is as the Machinefile asks",
-                Goal::Destroy => "nothing of this project is left",
+            let rest = match (request.goal, request.selection.is_everything()) {
+                (Goal::Up, true) => "everything is as the Machinefile asks",
+                (Goal::Up, false) => "what was selected is as the Machinefile asks",
+                (Goal::Destroy, true) => "nothing of this project is left",
+                (Goal::Destroy, false) => "nothing of what was selected is left",
             };
             (format!("{begin}: {rest}.\n"), Exit::Done)
         }

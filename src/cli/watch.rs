@@ -10,10 +10,10 @@ use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, tell};
 use super::run::Run;
-use super::{interrupt, terminal};
+use super::{interrupt, terminal, up};
 use crate::apply::{Events, Outcome};
 use crate::plan::{Blocked, Hold, Plan};
-use crate::reconcile::{Goal, propose};
+use crate::reconcile::{Goal, Request, propose};
 use crate::report::Face;
 
 /// How often a round may find that its own steps uncovered more to do.
@@ -74,17 +74,27 @@ async fn round(global: &Global, verb: &Up, cancel: &CancellationToken) -> Result
     if !matches!(run.face, Face::Json) {
         run.events = Events::silent();
     }
-    let round = converge(global, &mut project, verb, &run).await;
+    let request = up::request(global, Goal::Up, &verb.select, &verb.allow.allow_destroy);
+    let round = match request {
+        Ok(request) => converge(global, &mut project, verb, &request, &run).await,
+        Err(error) => Err(error),
+    };
     claim.release().await;
     round
 }
 
-async fn converge(global: &Global, project: &mut Project, verb: &Up, run: &Run) -> Result<Round, Error> {
+async fn converge(
+    global: &Global,
+    project: &mut Project,
+    verb: &Up,
+    request: &Request,
+    run: &Run,
+) -> Result<Round, Error> {
     let cancel = &run.cancel;
     let cx = project.context(cancel.clone());
     let mut round = Round { done: Vec::new(), withheld: Vec::new(), failed: None, blocked: Vec::new() };
     for _ in 0..TURNS {
-        let looking = propose(&project.catalog, Goal::Up, Some(run.store.as_ref()), &cx, usize::from(global.parallel));
+        let looking = propose(&project.catalog, request, Some(run.store.as_ref()), &cx);
         let proposal = tokio::select! {
             proposal = looking => proposal?,
             () = cancel.cancelled() => return Ok(round),
@@ -95,7 +105,7 @@ async fn converge(global: &Global, project: &mut Project, verb: &Up, run: &Run) 
         }
         let proposal = proposal.withholding(&verb.allow.allowed());
         (round.withheld, round.blocked) = held(&proposal.plan);
-        if cancel.is_cancelled() || proposal.plan.steps.is_empty() && proposal.plan.forgotten.is_empty() {
+        if cancel.is_cancelled() || proposal.plan.changes_nothing() {
             return Ok(round);
         }
         let steps = proposal.plan.steps.iter();

@@ -25,6 +25,10 @@ pub struct Machine {
     pub ssh: Ssh,
     /// The user's own parts of the cloud-init user-data.
     pub user_data: Vec<Piece>,
+    /// Where `protect: true` is written, such as `Machinefile.yaml:7`; `None` when the machine may go.
+    pub protect: Option<String>,
+    /// The user's own words for it.
+    pub tags: BTreeMap<String, String>,
     /// Its address on the project's segment.
     pub address: Ipv4Addr,
     /// What comes first: names of machines, or of counted ones for all their members.

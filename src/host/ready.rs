@@ -161,6 +161,10 @@ impl Resource for Ready {
         &self.parents
     }
 
+    fn machine(&self) -> Option<&str> {
+        Some(self.reach.name.as_str())
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }

@@ -11,6 +11,8 @@ pub use observed::Observed;
 use crate::graph::{self, Graph};
 use crate::id::ResourceId;
 use crate::resource::{Context, Failure, Resource, Source};
+use crate::selection::Selected;
+use crate::value::Attributes;
 
 /// One look at the world.
 #[derive(Debug)]
@@ -20,7 +22,15 @@ pub struct Sight {
     pub observed: Observed,
     /// Sources that could not be listed: orphans there are not seen.
     pub blind: Vec<(String, Failure)>,
+    /// What was asked for, by position; everything without it.
+    pub selected: Option<Selected>,
 }
+
+/// What the listings say of a resource, if anything.
+pub type Listed<'a> = dyn Fn(&ResourceId) -> Option<&'a Attributes> + 'a;
+
+/// Chooses from a graph.
+pub type Select<'a> = dyn Fn(&Graph, &Listed<'_>) -> Selected + Sync + 'a;
 
 /// What a look needs to know.
 pub struct Question<'a> {
@@ -30,6 +40,8 @@ pub struct Question<'a> {
     pub sources: &'a [Arc<dyn Source>],
     /// Whether we remember making this: then a listing that does not show it is not believed.
     pub remembered: &'a (dyn Fn(&ResourceId) -> bool + Sync),
+    /// Which part of a graph is looked at; all of it without one. It is given what the listings say of a resource.
+    pub select: Option<&'a Select<'a>>,
     /// How many reads may run at once.
     pub parallel: usize,
 }
@@ -48,16 +60,22 @@ pub async fn observe(question: &Question<'_>, cx: &Context) -> Result<Sight, gra
     orphans.extend(survey.orphans(question.desired, question.orphans));
     let graph = graph::build(question.desired.to_vec(), orphans.clone())?;
 
-    let seen = walk::walk(&graph, &mut survey, question, cx).await;
-    let (mut observed, mut blind) = (seen.observed, survey.into_blind());
+    let mut selected = question.select.map(|select| select(&graph, &|id| survey.anywhere(id)));
+    let within = selected.as_ref().map(|selected| selected.seen.as_slice());
+    let seen = walk::walk(&graph, within, &mut survey, question, cx).await;
+    let mut observed = seen.observed;
+    let mut graph = graph;
+    if !seen.inside.is_empty() {
+        for (resource, attributes) in seen.inside {
+            observed.set(resource.id().clone(), crate::resource::Observation::Present(attributes));
+            orphans.push(resource);
+        }
+        graph = graph::build(question.desired.to_vec(), orphans)?;
+        // What was looked at has left the survey.
+        let listed = |id: &ResourceId| survey.anywhere(id).or_else(|| observed.get(id).attributes());
+        selected = question.select.map(|select| select(&graph, &listed));
+    }
+    let mut blind = survey.into_blind();
     blind.extend(seen.blind);
-    if seen.inside.is_empty() {
-        return Ok(Sight { graph, observed, blind });
-    }
-    for (resource, attributes) in seen.inside {
-        observed.set(resource.id().clone(), crate::resource::Observation::Present(attributes));
-        orphans.push(resource);
-    }
-    let graph = graph::build(question.desired.to_vec(), orphans)?;
-    Ok(Sight { graph, observed, blind })
+    Ok(Sight { graph, observed, blind, selected })
 }

@@ -60,6 +60,11 @@ impl Survey {
         Some(found.swap_remove(at).1.attributes)
     }
 
+    /// What some source lists under an id.
+    pub(super) fn anywhere(&self, id: &ResourceId) -> Option<&Attributes> {
+        self.found.get(id)?.first().map(|(_, found)| &found.attributes)
+    }
+
     /// Another source that lists the same id.
     pub(super) fn elsewhere(&self, id: &ResourceId, realm: &str) -> Option<&str> {
         self.found.get(id)?.iter().map(|(source, _)| self.sources[*source].name()).find(|name| *name != realm)

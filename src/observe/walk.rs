@@ -19,7 +19,14 @@ pub(super) struct Seen {
     pub(super) blind: Vec<(String, Failure)>,
 }
 
-pub(super) async fn walk(graph: &Graph, survey: &mut Survey, question: &Question<'_>, cx: &Context) -> Seen {
+/// Looks at what is `within`, by position; at everything without it.
+pub(super) async fn walk(
+    graph: &Graph,
+    within: Option<&[bool]>,
+    survey: &mut Survey,
+    question: &Question<'_>,
+    cx: &Context,
+) -> Seen {
     let mut queue = Queue::new(graph.len());
     for (position, _) in graph.nodes() {
         for (parent, _) in graph.parents(position) {
@@ -32,7 +39,9 @@ pub(super) async fn walk(graph: &Graph, survey: &mut Survey, question: &Question
     loop {
         while running.len() < question.parallel.max(1) {
             let Some(position) = queue.take() else { break };
-            if let Some(observation) = known(graph, position, survey, question, &seen.observed) {
+            if within.is_some_and(|within| !within[position]) {
+                queue.finish(position);
+            } else if let Some(observation) = known(graph, position, survey, question, &seen.observed) {
                 note(graph, position, observation, &mut seen.observed, cx);
                 queue.finish(position);
             } else {

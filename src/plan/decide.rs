@@ -8,8 +8,8 @@ use crate::resource::{Change, Disruption, Impact, Observation, diff};
 use crate::store::{Intent, Operation, Record, Recorded};
 use crate::value::{Attributes, Path, Value};
 
-use super::Options;
 use super::step::{Action, Cause, Reason, Step};
+use super::{Options, protect};
 
 /// What one resource needs when its relatives are left out of account.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,10 @@ pub(super) enum Verdict {
     Keep,
     Step(Step),
     Blocked(String),
+    /// It is not among what was selected.
+    Outside,
+    /// It would be deleted or made anew and is protected; the reason.
+    Protected(String),
     /// It cannot be seen; the reason.
     Unseen(String),
 }
@@ -25,6 +29,10 @@ pub(super) enum Verdict {
 pub(super) fn decide(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &Options) -> Vec<Verdict> {
     let mut verdicts = vec![Verdict::Keep; graph.len()];
     for (position, node) in graph.nodes() {
+        if !options.is_selected(Some(position)) {
+            verdicts[position] = Verdict::Outside;
+            continue;
+        }
         let id = node.resource.id();
         if node.resource.is_group() {
             continue;
@@ -45,12 +53,18 @@ fn one(
         (_, Observation::Unreadable(why)) => Verdict::Unseen(why.clone()),
         (false, Observation::Absent) => Verdict::Keep,
         (false, Observation::Present(_)) => {
+            if let Some(why) = protect::refusal(node, observation, options) {
+                return Verdict::Protected(why);
+            }
             Verdict::Step(delete(node, if options.destroying { Reason::Destroying } else { Reason::NotDesired }))
         }
         (true, Observation::Absent) => {
             Verdict::Step(create(node, if record.is_some() { Reason::Missing } else { Reason::New }))
         }
-        (true, Observation::Present(observed)) => compare(node, observed, record, intent),
+        (true, Observation::Present(observed)) => match compare(node, observed, record, intent) {
+            Verdict::Step(step) if step.action == Action::Replace => protect::instead(step, node, observation, options),
+            verdict => verdict,
+        },
     }
 }
 

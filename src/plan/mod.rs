@@ -5,12 +5,15 @@ mod confirm;
 mod consent;
 mod decide;
 mod drift;
+mod handover;
+mod protect;
 mod schedule;
 mod sequence;
 mod step;
 
 pub use consent::{Allowed, Demands, Loss, MOST, demands, machine_of};
 pub use drift::{Drift, Fate, drift};
+pub use handover::Handover;
 pub use schedule::{Phase, Schedule};
 pub use step::{Action, Blocked, Cause, Deferred, Hold, Reason, Step, Summary, Vanishing};
 
@@ -19,6 +22,7 @@ use std::collections::BTreeMap;
 use crate::graph::Graph;
 use crate::id::ResourceId;
 use crate::observe::Observed;
+use crate::selection::Pattern;
 use crate::store::{Record, Recorded};
 
 /// A proposal. Steps stand in an order in which they could be carried out one by one.
@@ -37,6 +41,10 @@ pub struct Plan {
     pub confirmed: Vec<(ResourceId, Record)>,
     /// Sources that could not be listed, with the reason: what is no longer wanted there is not seen.
     pub unseen: Vec<(String, String)>,
+    /// What it keeps to, when it is not about everything.
+    pub limit: Option<Limit>,
+    /// What only one thing can have, given up by one step and taken by a later one.
+    pub handovers: Vec<Handover>,
     /// How many resources are as desired.
     pub unchanged: usize,
 }
@@ -61,20 +69,47 @@ impl Plan {
     }
 }
 
-/// What a plan is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a plan is for, and what it may do.
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Steps of these would take something that nobody has allowed: they are left alone, for the flag that allows it.
     pub withheld: BTreeMap<ResourceId, String>,
     /// Nothing is desired because everything is to go, not because it left the Machinefile.
     pub destroying: bool,
+    /// Protected or not, these may be deleted and made anew.
+    pub unprotected: Vec<Pattern>,
+    /// Where `protect: true` is written, by machine.
+    pub protected_at: BTreeMap<String, String>,
+    /// By position, what may be changed; everything without it.
+    pub selected: Option<Vec<bool>>,
+    /// What the selection was told.
+    pub limit: Option<Limit>,
+}
+
+impl Options {
+    /// What is in no graph is selected with everything only.
+    fn is_selected(&self, position: Option<usize>) -> bool {
+        self.selected.as_ref().is_none_or(|selected| position.is_some_and(|position| selected[position]))
+    }
+}
+
+/// What a plan keeps to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    pub targets: Vec<String>,
+    pub excludes: Vec<String>,
+    /// How many known resources are left out.
+    pub left_out: usize,
 }
 
 /// Plans every resource of the graph.
 #[must_use]
 pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &Options) -> Plan {
     let verdicts = decide::decide(graph, observed, recorded, options);
-    let mut plan = sequence::sequence(graph, observed, recorded, &verdicts, &options.withheld);
+    let mut plan = sequence::sequence(graph, observed, recorded, &verdicts, options);
+    plan.handovers = handover::handovers(&plan.steps, graph, observed);
+    plan.steps = handover::in_order(plan.steps, graph, &plan.handovers);
     plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);
+    plan.confirmed.retain(|(id, _)| options.is_selected(graph.position(id)));
     plan
 }

@@ -48,6 +48,13 @@ impl Schedule {
                 queue.need(resources + parent, up);
             }
         }
+        for handover in &plan.handovers {
+            let (Some(from), Some(to)) = (graph.position(&handover.from), graph.position(&handover.to)) else {
+                continue;
+            };
+            let updates = steps[from].is_some_and(|index| plan.steps[index].action == Action::Update);
+            queue.need(if updates { resources + from } else { from }, resources + to);
+        }
         queue.start();
         Self { queue, resources, steps }
     }

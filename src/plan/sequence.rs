@@ -1,17 +1,15 @@
 //! What relatives do to each other: replacement spreads to children, blindness holds back what depends on it, and
 //! what goes with its parent needs no step of its own.
 
-use std::collections::BTreeMap;
-
 use crate::graph::Graph;
 use crate::id::ResourceId;
 use crate::observe::Observed;
 use crate::resource::{Disruption, Link, Observation};
 use crate::store::Recorded;
 
-use super::Plan;
 use super::decide::{Verdict, create, delete};
 use super::step::{Action, Blocked, Deferred, Hold, Reason, Step, Vanishing};
+use super::{Limit, Options, Plan, protect};
 
 /// Where a resource stands once its relatives are taken into account.
 #[derive(Clone)]
@@ -21,6 +19,10 @@ enum Standing {
     /// Goes with what it lives in: with the first of the resources at these positions.
     Vanishes(Vec<usize>),
     Blocked(Hold),
+    /// Not selected: neither looked at nor changed.
+    Outside,
+    /// It stays although it should go; so does all that it needs and all that it holds.
+    Protected(Hold),
     Deferred(ResourceId),
 }
 
@@ -29,20 +31,21 @@ pub(super) fn sequence(
     observed: &Observed,
     recorded: &Recorded,
     verdicts: &[Verdict],
-    withheld: &BTreeMap<ResourceId, String>,
+    options: &Options,
 ) -> Plan {
     let mut held: Vec<Option<Standing>> = vec![None; graph.len()];
-    for (id, flag) in withheld {
+    for (id, flag) in &options.withheld {
         let Some(position) = graph.position(id) else { continue };
         held[position] = Some(Standing::Blocked(Hold::Consent(flag.clone())));
     }
     loop {
         let mut standings: Vec<Standing> = vec![Standing::Keep; graph.len()];
         for (position, _) in graph.nodes() {
-            standings[position] = match &held[position] {
-                Some(standing) => standing.clone(),
-                None => stand(graph, position, verdicts[position].clone(), observed, &standings),
-            };
+            let node = graph.at(position);
+            standings[position] = held[position].clone().unwrap_or_else(|| {
+                let standing = stand(graph, position, verdicts[position].clone(), observed, &standings);
+                spare(node, standing, &verdicts[position], observed.get(node.resource.id()), options)
+            });
         }
         let before = held.iter().flatten().count();
         for (position, _) in graph.nodes() {
@@ -50,7 +53,7 @@ pub(super) fn sequence(
         }
         // What is held back no longer moves its relatives: they are judged again.
         if held.iter().flatten().count() == before {
-            return collect(graph, observed, recorded, standings);
+            return collect(graph, observed, recorded, standings, options);
         }
     }
 }
@@ -59,6 +62,9 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     let node = graph.at(position);
     if node.resource.is_group() {
         return pass_on(graph, position, standings);
+    }
+    if verdict == Verdict::Outside {
+        return Standing::Outside;
     }
     let id = node.resource.id();
     let exists = matches!(observed.get(id), Observation::Present(_));
@@ -90,12 +96,25 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
                     held = held.or_else(|| Some(Standing::Deferred(parent_id.clone())));
                 }
             },
-            Standing::Blocked(_) => held = Some(Standing::Blocked(Hold::Waits(parent_id.clone()))),
+            // What lives in something that stays stays too, although nothing speaks of it any more.
+            Standing::Protected(_)
+                if link == Link::Within
+                    && !graph.at(parent).wanted
+                    && exists
+                    && !matches!(verdict, Verdict::Protected(_)) =>
+            {
+                return Standing::Protected(Hold::Inside(parent_id.clone()));
+            }
+            Standing::Blocked(_) | Standing::Protected(_) => {
+                held = Some(Standing::Blocked(Hold::Waits(parent_id.clone())));
+            }
+            // A parent that waits for this very step does not hold it back.
+            Standing::Deferred(until) if until == id => {}
             Standing::Deferred(until) => {
                 shaken = shaken.or_else(|| (link == Link::Within).then(|| until.clone()));
                 held = held.or_else(|| Some(Standing::Deferred(until.clone())));
             }
-            Standing::Keep | Standing::Vanishes(_) => {}
+            Standing::Keep | Standing::Outside | Standing::Vanishes(_) => {}
         }
     }
     // What is built upon something that goes by itself must go before it, not with the parent it lives in.
@@ -113,7 +132,8 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
         (Verdict::Unseen(_), None, Some(Standing::Deferred(until))) => Standing::Deferred(until),
         (Verdict::Unseen(why), None, None) => Standing::Blocked(Hold::Unreadable(why)),
         (Verdict::Blocked(why), _, _) => Standing::Blocked(Hold::Refused(why)),
-        (Verdict::Keep, None, _) => Standing::Keep,
+        (Verdict::Protected(why), _, _) => Standing::Protected(Hold::Protected(why)),
+        (Verdict::Keep | Verdict::Outside, None, _) => Standing::Keep,
         (Verdict::Step(step), None, Some(_)) if only_order || step.action == Action::Delete => Standing::Step(step),
         (_, _, Some(held)) => held,
     }
@@ -125,11 +145,37 @@ fn pass_on(graph: &Graph, position: usize, standings: &[Standing]) -> Standing {
     for (parent, _) in graph.parents(position) {
         match &standings[parent] {
             blocked @ Standing::Blocked(_) => return blocked.clone(),
+            Standing::Protected(_) => {
+                return Standing::Blocked(Hold::Waits(graph.at(parent).resource.id().clone()));
+            }
             deferred @ Standing::Deferred(_) => worst = deferred.clone(),
-            Standing::Keep | Standing::Step(_) | Standing::Vanishes(_) => {}
+            _ => {}
         }
     }
     worst
+}
+
+/// A protected thing does not go because its relatives do.
+fn spare(
+    node: &crate::graph::Node,
+    standing: Standing,
+    verdict: &Verdict,
+    observation: &Observation,
+    options: &Options,
+) -> Standing {
+    let goes = match &standing {
+        Standing::Vanishes(_) => true,
+        Standing::Step(step) => matches!(step.action, Action::Delete | Action::Replace) || is_made_anew(step),
+        _ => false,
+    };
+    let refused = goes.then(|| protect::refusal(node, observation, options)).flatten();
+    let Some(why) = refused else { return standing };
+    match verdict {
+        Verdict::Step(step) if step.changes.iter().any(protect::is_lifted_by) => {
+            Standing::Step(protect::lifting(step.clone()))
+        }
+        _ => Standing::Protected(Hold::Protected(why)),
+    }
 }
 
 /// Whether what lived inside is gone afterwards.
@@ -161,26 +207,42 @@ fn replace(node: &crate::graph::Node, parent: &ResourceId) -> Step {
     Step { action: Action::Replace, disruption, unknown: node.resource.outputs(), ..delete }
 }
 
-/// A thing cannot be taken away while what is built upon it cannot be.
+/// A thing cannot be taken away while what is built upon it cannot be, or while something protected needs it.
 fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Option<Standing> {
-    let Standing::Step(step) = &standings[position] else { return None };
-    if !matches!(step.action, Action::Delete | Action::Replace) {
-        return None;
-    }
-    graph.children(position).filter(|(_, link)| *link == Link::Uses).find_map(|(child, _)| match &standings[child] {
-        Standing::Blocked(_) => Some(Standing::Blocked(Hold::Carries(graph.at(child).resource.id().clone()))),
-        Standing::Deferred(until) => Some(Standing::Deferred(until.clone())),
-        Standing::Keep | Standing::Step(_) | Standing::Vanishes(_) => None,
+    let by_itself = match &standings[position] {
+        Standing::Step(step) if matches!(step.action, Action::Delete | Action::Replace) => true,
+        Standing::Step(step) if is_made_anew(step) => false,
+        Standing::Vanishes(_) => false,
+        _ => return None,
+    };
+    graph.children(position).find_map(|(child, link)| {
+        let id = || graph.at(child).resource.id().clone();
+        match &standings[child] {
+            Standing::Protected(_) => Some(Standing::Protected(Hold::Needed(id()))),
+            Standing::Step(step) if link != Link::After && protect::is_lifting(step) => Some(Standing::Deferred(id())),
+            Standing::Outside if link != Link::After => Some(Standing::Blocked(Hold::Unselected(id()))),
+            Standing::Blocked(_) if by_itself && link == Link::Uses => Some(Standing::Blocked(Hold::Carries(id()))),
+            Standing::Deferred(until) if by_itself && link == Link::Uses => Some(Standing::Deferred(until.clone())),
+            _ => None,
+        }
     })
 }
 
-fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: Vec<Standing>) -> Plan {
+fn collect(
+    graph: &Graph,
+    observed: &Observed,
+    recorded: &Recorded,
+    standings: Vec<Standing>,
+    options: &Options,
+) -> Plan {
     let mut plan = Plan::default();
+    let mut n_outside = 0;
     let mut deletes = Vec::new();
     let mut standings: Vec<Option<Standing>> = standings.into_iter().map(Some).collect();
     for (position, node) in graph.nodes().filter(|(_, node)| !node.resource.is_group()) {
         let resource = node.resource.id().clone();
         match standings[position].take().expect("each position once") {
+            Standing::Outside => n_outside += 1,
             Standing::Keep if !node.wanted => {}
             Standing::Keep => plan.unchanged += 1,
             Standing::Vanishes(_) if *observed.get(&resource) == Observation::Absent => {}
@@ -190,7 +252,7 @@ fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: V
             }
             Standing::Step(step) if step.action == Action::Delete => deletes.push(step),
             Standing::Step(step) => plan.steps.push(step),
-            Standing::Blocked(why) => plan.blocked.push(Blocked { resource, why }),
+            Standing::Blocked(why) | Standing::Protected(why) => plan.blocked.push(Blocked { resource, why }),
             Standing::Deferred(until) => plan.deferred.push(Deferred { resource, until }),
         }
     }
@@ -201,8 +263,12 @@ fn collect(graph: &Graph, observed: &Observed, recorded: &Recorded, standings: V
         .records
         .keys()
         .chain(recorded.intents.keys())
+        .filter(|id| options.is_selected(graph.position(id)))
         .filter(|id| graph.node(id).is_none_or(|node| !node.wanted && *observed.get(id) == Observation::Absent))
         .cloned()
         .collect();
+    if let Some(limit) = &options.limit {
+        plan.limit = Some(Limit { left_out: n_outside, ..limit.clone() });
+    }
     plan
 }

@@ -196,6 +196,14 @@ pub enum Hold {
     Carries(ResourceId),
     /// It would lose data or a machine, and nobody gave this flag.
     Consent(String),
+    /// It would be deleted or made anew and is protected; who says so and what to do.
+    Protected(String),
+    /// Something protected needs it.
+    Needed(ResourceId),
+    /// It lives in something protected.
+    Inside(ResourceId),
+    /// Something built upon it was not selected.
+    Unselected(ResourceId),
 }
 
 impl Hold {
@@ -208,6 +216,10 @@ impl Hold {
             Self::Waits(_) => "waits",
             Self::Carries(_) => "carries",
             Self::Consent(_) => "consent",
+            Self::Protected(_) => "protected",
+            Self::Needed(_) => "needed",
+            Self::Inside(_) => "inside",
+            Self::Unselected(_) => "unselected",
         }
     }
 }
@@ -215,10 +227,13 @@ impl Hold {
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(why) | Self::Refused(why) => f.write_str(why),
+            Self::Unreadable(why) | Self::Refused(why) | Self::Protected(why) => f.write_str(why),
             Self::Waits(parent) => write!(f, "{parent} comes first and is blocked"),
             Self::Carries(child) => write!(f, "{child} is built upon it and is blocked"),
             Self::Consent(flag) => write!(f, "it needs {flag}"),
+            Self::Needed(child) => write!(f, "{child} needs it and is protected"),
+            Self::Inside(parent) => write!(f, "it lives in {parent}, which is protected"),
+            Self::Unselected(child) => write!(f, "{child} is built upon it and is not selected"),
         }
     }
 }

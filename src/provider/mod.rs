@@ -17,6 +17,7 @@ use crate::dirs::Dirs;
 use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
 use crate::resource::{Context, Failure, Parent, Resource, Source};
+use crate::value::{Attributes, Value, plain};
 
 /// Attributes that every provider's machine resource shows once it runs; [`crate::host`] relies on them.
 pub mod output {
@@ -43,6 +44,15 @@ pub fn group(name: &Name) -> ResourceId {
 /// What a machine's resource hangs on for the machines that come before it.
 pub fn comes_after(machine: &desired::Machine) -> impl Iterator<Item = Parent> {
     machine.depends_on.iter().map(|name| Parent::after(group(name)))
+}
+
+/// What a machine with ports of this computer takes of it, whatever address they listen on, and its address on the segment.
+fn claims(machine: &Attributes) -> Vec<String> {
+    let ports = machine.get("ports").and_then(Value::as_object);
+    let port = |listen: &String| Some(format!("port {}", listen.rsplit_once(':')?.1));
+    let mut claims: Vec<_> = ports.into_iter().flat_map(|ports| ports.keys()).filter_map(port).collect();
+    claims.extend(machine.get("address").map(|address| format!("address {}", plain(address))));
+    claims
 }
 
 /// What a driver is given to open a provider with.

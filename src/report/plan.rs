@@ -29,6 +29,7 @@ const LONGEST_NAME: usize = 48;
 #[must_use]
 pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
     let mut text = String::new();
+    draw_limit(plan, style, &mut text);
     if plan.is_empty() {
         _ = writeln!(text, "No changes: {} as the Machinefile asks.", are(plan.unchanged));
         return text;
@@ -48,6 +49,19 @@ pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
     draw_losses(plan, style, &mut text);
     _ = writeln!(text, "\n{}", footer(plan));
     text
+}
+
+fn draw_limit(plan: &Plan, style: Style, text: &mut String) {
+    let Some(limit) = &plan.limit else { return };
+    let mut words = Vec::new();
+    if !limit.targets.is_empty() {
+        words.push(format!("limited to {}", limit.targets.join(", ")));
+    }
+    if !limit.excludes.is_empty() {
+        words.push(format!("without {}", limit.excludes.join(", ")));
+    }
+    let left_out = format!("{} left out", count(limit.left_out, "resource"));
+    _ = writeln!(text, "{}", style.caution(&format!("{}: {left_out}", words.join(", "))));
 }
 
 fn are(n: usize) -> String {

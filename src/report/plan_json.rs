@@ -15,6 +15,9 @@ struct Document<'a> {
     format: Format,
     /// The project's name.
     project: &'a str,
+    /// What the plan keeps to; absent when it is about the whole project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<LimitLine<'a>>,
     /// What would be done, in an order in which it could be done one by one.
     steps: Vec<StepLine<'a>>,
     /// Resources that can be seen, and planned, only once another has its step behind it.
@@ -50,6 +53,19 @@ impl JsonSchema for Format {
     fn inline_schema() -> bool {
         true
     }
+}
+
+/// What a plan keeps to.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Limit")]
+#[serde(rename_all = "kebab-case")]
+struct LimitLine<'a> {
+    /// What `--target` was given.
+    targets: &'a [String],
+    /// What `--exclude` was given.
+    excludes: &'a [String],
+    /// How many known resources are left out.
+    left_out: usize,
 }
 
 /// One thing to do.
@@ -126,7 +142,8 @@ struct BlockedLine<'a> {
     /// In words.
     why: String,
     /// In one word: `unreadable` (it cannot be seen), `refused` (the change cannot be carried out), `waits` (for what it needs),
-    /// `carries` (something that is blocked itself), `consent` (it needs a flag). More may be added.
+    /// `carries` (something that is blocked itself), `protected`, `needed` (by something protected), `inside` (something
+    /// protected), `unselected` (something that is not selected is built upon it), `consent` (it needs a flag). More may be added.
     cause: &'static str,
 }
 
@@ -219,6 +236,11 @@ pub fn plan_json(plan: &Plan, project: &str) -> String {
     let document = Document {
         format: Format,
         project,
+        limit: plan.limit.as_ref().map(|limit| LimitLine {
+            targets: &limit.targets,
+            excludes: &limit.excludes,
+            left_out: limit.left_out,
+        }),
         steps: plan.steps.iter().map(step_line).collect(),
         deferred: plan
             .deferred

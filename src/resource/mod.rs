@@ -4,6 +4,7 @@ mod change;
 mod context;
 mod failure;
 mod impact;
+pub mod mark;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -26,6 +27,17 @@ pub enum Observation {
     Absent,
     /// With the reason, a fragment: "web is stopped".
     Unreadable(String),
+}
+
+impl Observation {
+    /// What is there, if it was seen.
+    #[must_use]
+    pub fn attributes(&self) -> Option<&Attributes> {
+        match self {
+            Self::Present(attributes) => Some(attributes),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
 }
 
 /// How a resource hangs on a parent.
@@ -125,6 +137,17 @@ pub trait Resource: Debug + Send + Sync {
 
     /// How one change to what exists can be carried out. Pure. `observed` is what was read.
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact;
+
+    /// The machine it belongs to and goes with; `None` for what is nobody's own.
+    fn machine(&self) -> Option<&str> {
+        None
+    }
+
+    /// What of `attributes`, desired or observed, only one thing can have at a time: `port 8080/tcp`. Who gives it up
+    /// goes before who takes it. Pure.
+    fn claims(&self, _attributes: &Attributes) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What deleting it disturbs. Pure.
     fn deletion(&self) -> Disruption {

@@ -77,6 +77,13 @@ impl Recorded {
         self.records.contains_key(id) || self.intents.contains_key(id)
     }
 
+    /// The realm that something remembered belongs to; `None` for what is not remembered.
+    #[must_use]
+    pub fn realm(&self, id: &ResourceId) -> Option<Option<&str>> {
+        let record = self.records.get(id).map(|record| record.realm.as_deref());
+        record.or_else(|| self.intents.get(id).map(|intent| intent.realm.as_deref()))
+    }
+
     /// Everything remembered with the realm it belongs to, each id once.
     pub fn realms(&self) -> impl Iterator<Item = (&ResourceId, Option<&str>)> {
         let records = self.records.iter().map(|(id, record)| (id, record.realm.as_deref()));

@@ -15,7 +15,7 @@ use libmachine::dirs::Dirs;
 use libmachine::id::Owner;
 use libmachine::keyring::{Cipher, Keyring};
 use libmachine::provider::DRIVERS;
-use libmachine::reconcile::{Converged, Goal, converge, propose};
+use libmachine::reconcile::{Converged, Goal, Request, converge, propose};
 use libmachine::resource::{Context, Outputs, Progress};
 use libmachine::schema;
 use libmachine::store::{Files, Sqlite, Store};
@@ -141,7 +141,8 @@ impl Home {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let cx = context(owner);
         let events = Events::silent();
-        let life = converge(&catalog, goal, &store, &cx, &events, 4, |_, _| true);
+        let request = Request::new(goal, 4);
+        let life = converge(&catalog, &request, &store, &cx, &events, |_, _| true);
         runtime.block_on(fate.live(life)).map(|outcome| outcome.expect("a plan"))
     }
 
@@ -160,7 +161,8 @@ impl Home {
         let (owner, catalog) = self.project(machinefile);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (store, cx) = (self.store(), context(owner));
-        let again = runtime.block_on(propose(&catalog, goal, Some(store.as_ref()), &cx, 4)).expect("a plan");
+        let again =
+            runtime.block_on(propose(&catalog, &Request::new(goal, 4), Some(store.as_ref()), &cx)).expect("a plan");
         assert!(again.plan.is_empty() && again.plan.changes_nothing(), "{history}: {:?}", again.plan);
         let recorded = runtime.block_on(store.load()).expect("readable");
         assert!(recorded.intents.is_empty(), "{history}: {:?}", recorded.intents);

@@ -186,6 +186,8 @@ impl World {
 fn machine(version: Option<&str>, options: &Value) -> Machine {
     let (root, raw) = (Disk::blank(10 << 30), Disk::blank(1 << 30));
     Machine {
+        protect: None,
+        tags: BTreeMap::new(),
         name: name("web"),
         provider: name("qemu"),
         image: Image::Catalogue("debian-13".into()),

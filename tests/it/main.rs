@@ -28,6 +28,7 @@ mod keyring;
 mod qemu;
 mod ssh;
 
+mod actions;
 mod consent;
 mod converge;
 mod crash;

@@ -7,9 +7,10 @@ use libmachine::attributes;
 use libmachine::graph::{Graph, build};
 use libmachine::id::ResourceId;
 use libmachine::observe::Observed;
-use libmachine::plan::{Action, Options, Phase, Plan, Schedule, plan};
+use libmachine::plan::{Action, Options, Phase, Plan, Schedule, Step, plan};
 use libmachine::report::{plan_json, plan_markdown};
-use libmachine::resource::{Link, Observation, diff};
+use libmachine::resource::{Change, Link, Observation, diff, mark};
+use libmachine::selection::Pattern;
 use libmachine::store::Recorded;
 use libmachine::value::Attributes;
 use proptest::prelude::*;
@@ -24,17 +25,33 @@ struct Draw {
     desired: (u8, u8),
     seen: Option<(u8, u8)>,
     blind: bool,
+    /// Whether it is asked to be protected, and whether it is.
+    protect: (bool, bool),
 }
 
 fn draw(blind: bool) -> impl Strategy<Value = Draw> {
     let pair = || (0_u8..2, 0_u8..3);
     let blindness = if blind { prop::bool::weighted(0.2).boxed() } else { Just(false).boxed() };
-    (prop::collection::vec((0_usize..4, 0_u8..3), 0..3), any::<bool>(), pair(), prop::option::of(pair()), blindness)
-        .prop_map(|(parents, wanted, desired, seen, blind)| Draw { parents, wanted, desired, seen, blind })
+    let parents = prop::collection::vec((0_usize..4, 0_u8..3), 0..3);
+    (parents, any::<bool>(), pair(), prop::option::of(pair()), blindness).prop_map(
+        |(parents, wanted, desired, seen, blind)| Draw {
+            parents,
+            wanted,
+            desired,
+            seen,
+            blind,
+            protect: (false, false),
+        },
+    )
 }
 
-fn values((image, cpus): (u8, u8)) -> Attributes {
-    attributes! {"image": image, "cpus": cpus}
+fn protected() -> impl Strategy<Value = Draw> {
+    let some = || prop::bool::weighted(0.3);
+    (draw(false), some(), some()).prop_map(|(draw, asked, is)| Draw { protect: (asked, is), ..draw })
+}
+
+fn values((image, cpus): (u8, u8), protect: bool) -> Attributes {
+    attributes! {"image": image, "cpus": cpus, "protect": protect.then_some(true)}
 }
 
 /// The world: what is there, by id.
@@ -45,15 +62,18 @@ struct Case {
     orphans: Vec<Thing>,
     world: World,
     blind: BTreeSet<ResourceId>,
+    /// Whether protection counts for nothing.
+    lifted: bool,
 }
 
 /// Turns draws into a case that could exist: what is wanted has wanted parents, what lives inside something absent is absent.
 fn case(draws: &[Draw]) -> Case {
-    let mut case = Case { wanted: Vec::new(), orphans: Vec::new(), world: World::new(), blind: BTreeSet::new() };
+    let mut case =
+        Case { wanted: Vec::new(), orphans: Vec::new(), world: World::new(), blind: BTreeSet::new(), lifted: false };
     let mut is_wanted = Vec::new();
     for (n, draw) in draws.iter().enumerate() {
         let name = format!("t/{n:02}");
-        let mut this = thing(&name, values(draw.desired));
+        let mut this = thing(&name, values(draw.desired, draw.protect.0));
         let mut wanted = draw.wanted;
         let mut housed = true;
         let mut seen_parents = BTreeSet::new();
@@ -74,7 +94,7 @@ fn case(draws: &[Draw]) -> Case {
             };
         }
         if let (Some(seen), true) = (draw.seen, housed) {
-            case.world.insert(id(&name), values(seen));
+            case.world.insert(id(&name), values(seen, draw.protect.1));
             if draw.blind {
                 case.blind.insert(id(&name));
             }
@@ -89,6 +109,12 @@ fn case(draws: &[Draw]) -> Case {
     case
 }
 
+/// Whether all that a step does is to take the protection away: then nothing has to come before it.
+fn is_lifting(step: &Step) -> bool {
+    let only = |change: &Change| change.path.keys() == [mark::PROTECT] && change.after.is_none();
+    step.action == Action::Update && step.changes.iter().all(only)
+}
+
 impl Case {
     fn graph(&self) -> Graph {
         let orphans = self.orphans.iter().filter(|thing| self.world.contains_key(thing.handle().id()));
@@ -97,9 +123,13 @@ impl Case {
     }
 
     fn plan(&self) -> (Graph, Plan) {
+        self.plan_with(&Options::default())
+    }
+
+    fn plan_with(&self, options: &Options) -> (Graph, Plan) {
         let graph = self.graph();
         let observed = self.observed(&graph);
-        let plan = plan(&graph, &observed, &Recorded::default(), &Options::default());
+        let plan = plan(&graph, &observed, &Recorded::default(), options);
         (graph, plan)
     }
 
@@ -148,6 +178,7 @@ impl Case {
             if let Some((step, phase)) = schedule.step(vertex, plan) {
                 match (step.action, phase) {
                     (Action::Delete | Action::Replace, Phase::Down) => self.remove(graph, &step.resource),
+                    _ if is_lifting(step) => _ = self.there(&step.resource).remove(mark::PROTECT),
                     _ => self.put(graph, &step.resource),
                 }
             }
@@ -156,13 +187,26 @@ impl Case {
         assert!(schedule.queue.is_done());
     }
 
+    fn there(&mut self, id: &ResourceId) -> &mut Attributes {
+        self.world.get_mut(id).expect("what is changed is there")
+    }
+
+    fn protected(&self) -> BTreeSet<ResourceId> {
+        let is = |(_, attributes): &(&ResourceId, &Attributes)| mark::is_protected(attributes);
+        self.world.iter().filter(is).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Takes a resource with all that lives inside; what is built upon any of it must be gone by then.
     fn remove(&mut self, graph: &Graph, id: &ResourceId) {
         let mut gone = vec![graph.position(id).expect("a step's resource")];
         let mut next = 0;
         while let Some(position) = gone.get(next).copied() {
             next += 1;
-            self.world.remove(graph.at(position).resource.id());
+            let there = self.world.remove(graph.at(position).resource.id());
+            assert!(
+                self.lifted || !there.is_some_and(|there| mark::is_protected(&there)),
+                "protected, and gone with {id}"
+            );
             let inside = graph.children(position).filter(|(_, link)| *link == Link::Within).map(|(child, _)| child);
             // What is not there has nothing built upon it that could be left hanging.
             gone.extend(inside.filter(|child| self.world.contains_key(graph.at(*child).resource.id())));
@@ -205,6 +249,34 @@ proptest! {
     }
 
     #[test]
+    fn no_prefix_of_a_plan_deletes_what_is_protected(
+        draws in prop::collection::vec(protected(), 1..12),
+        choice in any::<usize>(),
+    ) {
+        let mut case = case(&draws);
+        for _ in 0..draws.len() + 2 {
+            let asked_to_stay: BTreeSet<_> = case.protected();
+            let (graph, plan) = case.plan();
+            case.carry_out(&graph, &plan, choice);
+            for id in asked_to_stay {
+                prop_assert!(case.world.contains_key(&id), "{id}");
+            }
+        }
+        // What is left to do is held by something protected, and the plan says so.
+        let (_, last) = case.plan();
+        prop_assert!(last.steps.is_empty(), "{last:?}");
+        prop_assert!(last.blocked.is_empty() || last.blocked.iter().any(|b| ["protected", "needed"].contains(&b.why.as_str())), "{last:?}");
+        let lifted = Options { unprotected: vec![Pattern::parse("t/*").expect("a pattern")], ..Options::default() };
+        case.lifted = true;
+        for _ in 0..draws.len() + 2 {
+            let (graph, plan) = case.plan_with(&lifted);
+            case.carry_out(&graph, &plan, choice);
+        }
+        let (_, last) = case.plan_with(&lifted);
+        prop_assert!(last.is_empty(), "{last:?}");
+    }
+
+    #[test]
     fn what_cannot_be_read_is_never_touched(draws in prop::collection::vec(draw(true), 1..12)) {
         let case = case(&draws);
         let (graph, plan) = case.plan();
@@ -240,7 +312,7 @@ proptest! {
         let mut case = case(&draws);
         let before = case.plan().1;
         let name = format!("t/{:02}a", place.index(draws.len()));
-        case.wanted.push(thing(&name, values((0, 0))));
+        case.wanted.push(thing(&name, values((0, 0), false)));
         let mut after = case.plan().1;
         after.steps.retain(|step| step.resource != id(&name));
         prop_assert_eq!(after.unchanged, before.unchanged);

@@ -91,6 +91,8 @@ impl World {
 
 fn machine(image: Image) -> Machine {
     Machine {
+        protect: None,
+        tags: BTreeMap::new(),
         name: name("web"),
         provider: name("local"),
         image,

@@ -13,7 +13,7 @@ use libmachine::attributes;
 use libmachine::catalog::Catalog;
 use libmachine::host::Drives;
 use libmachine::id::{Name, Owner, ResourceId};
-use libmachine::reconcile::{Converged, Goal, converge, propose};
+use libmachine::reconcile::{Converged, Goal, Request, converge, propose};
 use libmachine::resource::{Context, Outputs, Parent, Progress, Resource, Source};
 use libmachine::store::Store;
 use libmachine::value::Attributes;
@@ -112,7 +112,14 @@ impl Trial {
         let entries = project(&self.draws, after, &source);
         let resources = entries.into_iter().map(|entry| Arc::new(entry) as Arc<dyn Resource>).collect();
         let sources = vec![Arc::new(source) as Arc<dyn Source>];
-        Catalog { resources, sources, providers: BTreeMap::new(), machines: BTreeMap::new(), drives: Drives::default() }
+        Catalog {
+            resources,
+            sources,
+            providers: BTreeMap::new(),
+            machines: BTreeMap::new(),
+            drives: Drives::default(),
+            protected: BTreeMap::new(),
+        }
     }
 
     async fn run(&self, after: bool, goal: Goal, fate: &Fate, parallel: usize) -> Option<Converged> {
@@ -120,7 +127,8 @@ impl Trial {
         let store: Arc<dyn Store> =
             Arc::new(MortalStore { inner: Arc::clone(&self.store) as Arc<dyn Store>, fate: fate.clone() });
         let (cx, events) = (context(), Events::silent());
-        let life = converge(&catalog, goal, &store, &cx, &events, parallel, |_, _| true);
+        let request = Request::new(goal, parallel);
+        let life = converge(&catalog, &request, &store, &cx, &events, |_, _| true);
         fate.live(life).await.map(|outcome| outcome.expect("a graph"))
     }
 
@@ -152,7 +160,8 @@ impl Trial {
         };
         prop_assert_eq!(self.ledger.objects(), expected);
         let catalog = self.catalog(after, &Fate::immortal());
-        let again = propose(&catalog, goal, Some(self.store.as_ref()), &context(), 3).await.expect("a graph");
+        let again =
+            propose(&catalog, &Request::new(goal, 3), Some(self.store.as_ref()), &context()).await.expect("a graph");
         prop_assert!(again.plan.is_empty() && again.plan.changes_nothing(), "{:?}", again.plan);
         let recorded = self.store.load().await.expect("in memory");
         prop_assert!(recorded.intents.is_empty(), "{:?}", recorded.intents);
@@ -253,7 +262,8 @@ async fn a_look_costs_one_listing_however_much_there_is() {
     trial.run(false, Goal::Up, &Fate::immortal(), 16).await;
     assert_eq!(trial.ledger.calls(), 1 + 300 + 1, "a look, what is made, and a look again");
     let catalog = trial.catalog(true, &Fate::immortal());
-    let look = propose(&catalog, Goal::Up, Some(trial.store.as_ref()), &context(), 16).await.expect("a graph");
+    let look =
+        propose(&catalog, &Request::new(Goal::Up, 16), Some(trial.store.as_ref()), &context()).await.expect("a graph");
     assert!(look.plan.is_empty());
     assert_eq!(trial.ledger.calls(), 1);
 }

@@ -44,6 +44,15 @@ pub struct Machine {
     /// begins with `#` or has several lines. A list holds several of them, in order.
     pub cloud_init: Option<UserData>,
 
+    /// Never deleted or made anew without `--allow-destroy NAME`. Written on the machine and its disks: it holds until
+    /// `machine up` has applied `false`, whatever becomes of this file.
+    #[schemars(extend("default" = false))]
+    pub protect: Option<bool>,
+
+    /// Your own words for it, by key: `--target tag:KEY=VALUE` selects the machines that carry them.
+    #[schemars(extend("propertyNames" = pattern::name()))]
+    pub tags: Option<BTreeMap<String, String>>,
+
     /// Its address among the project's machines, within 10.85.0.0/16. Chosen from its name unless given.
     #[schemars(regex(pattern = pattern::ADDRESS), extend("patternErrorMessage" = pattern::ADDRESS_MESSAGE))]
     pub address: Option<String>,
@@ -183,6 +192,13 @@ impl Machine {
             ports: self.ports.or_else(|| base.ports.clone()),
             ssh: merged(self.ssh, base.ssh.as_ref(), Ssh::over),
             cloud_init: self.cloud_init.or_else(|| base.cloud_init.clone()),
+            protect: self.protect.or(base.protect),
+            tags: merged(self.tags, base.tags.as_ref(), |mut own, base| {
+                for (key, value) in base {
+                    own.entry(key.clone()).or_insert_with(|| value.clone());
+                }
+                own
+            }),
             address: self.address.or_else(|| base.address.clone()),
             depends_on: self.depends_on.or_else(|| base.depends_on.clone()),
             mandatory: self.mandatory.or_else(|| base.mandatory.clone()),

@@ -32,6 +32,7 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
         user_data.map(|texts| user_data::user_data(scope, texts, &at.join("cloud-init"))).unwrap_or_default();
     let address = written.address.map_or(Some(Ipv4Addr::UNSPECIFIED), |text| fixed_address(scope, &text, at));
     let depends_on = order::names(scope, written.depends_on.as_deref().unwrap_or_default(), &at.join("depends-on"));
+    let protect = written.protect.unwrap_or(false).then(|| scope.place(&at.join("protect")));
     if scope.notes.len() > before && crate::note::has_errors(&scope.notes[before..]) {
         return None;
     }
@@ -44,6 +45,8 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
         ports,
         ssh: ssh?,
         user_data,
+        protect,
+        tags: written.tags.unwrap_or_default(),
         address: address?,
         depends_on,
         at: at.clone(),

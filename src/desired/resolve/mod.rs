@@ -111,6 +111,12 @@ impl Scope<'_> {
         Name::new(text).map_err(|error| self.notes.push(invalid(error))).ok()
     }
 
+    /// Where the value in effect at a path is written, in words: `Machinefile.yaml:7`.
+    pub(super) fn place(&self, at: &Path) -> String {
+        let origin = self.config.nearest_origin(at);
+        format!("{}:{}", origin.source.name, origin.line_column().0)
+    }
+
     /// A path as written at `at`: absolute, from the folder of the file that names it; `~/` is the home folder.
     pub(super) fn path(&self, written: &str, at: &Path) -> PathBuf {
         let home = self.surroundings.environment.get("HOME");

@@ -181,6 +181,10 @@ impl Resource for Project {
         &self.parents
     }
 
+    fn machine(&self) -> Option<&str> {
+        Some(self.reach.name.as_str())
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }

@@ -167,6 +167,10 @@ impl Resource for Daemon {
         &self.parents
     }
 
+    fn machine(&self) -> Option<&str> {
+        Some(self.reach.name.as_str())
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }

@@ -140,6 +140,10 @@ impl Resource for Packages {
         &self.parents
     }
 
+    fn machine(&self) -> Option<&str> {
+        Some(self.reach.name.as_str())
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }

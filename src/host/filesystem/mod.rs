@@ -92,6 +92,10 @@ impl Resource for Fills {
         &self.parents
     }
 
+    fn machine(&self) -> Option<&str> {
+        Some(self.reach.name.as_str())
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }

@@ -14,8 +14,8 @@ use crate::provider::docker::isolation::{self, Isolation};
 use crate::provider::docker::plan::Plan;
 use crate::provider::docker::seed::{self, Record};
 use crate::provider::docker::{CONTAINER, Docker, execute, label, network, power, rebuild, volume};
-use crate::provider::output;
 use crate::provider::qemu::access;
+use crate::provider::{claims, output};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Source};
 use crate::value::{Attributes, Value, json};
 
@@ -242,6 +242,14 @@ impl Resource for Container {
 
     fn parents(&self) -> &[Parent] {
         &self.parents
+    }
+
+    fn machine(&self) -> Option<&str> {
+        Some(self.id.name())
+    }
+
+    fn claims(&self, attributes: &Attributes) -> Vec<String> {
+        claims(attributes)
     }
 
     fn desired(&self) -> &Attributes {

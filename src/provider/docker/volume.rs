@@ -70,6 +70,10 @@ impl Resource for Volume {
         &[]
     }
 
+    fn machine(&self) -> Option<&str> {
+        self.id.name().split('.').next()
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }

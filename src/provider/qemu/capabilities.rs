@@ -25,5 +25,7 @@ pub(super) const CAPABILITIES: &[Capability] = &[
     Capability::new("resources.nic.*.mac", Supported),
     Capability::new("ports", Supported),
     Capability::new("cloud-init", Supported),
+    Capability::new("protect", Supported),
+    Capability::new("tags", Supported),
     Capability::new("address", Supported),
 ];

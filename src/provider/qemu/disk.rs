@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::attributes;
 use crate::id::ResourceId;
@@ -14,7 +15,7 @@ use crate::provider::qemu::image::Recipe;
 use crate::provider::qemu::power::{Applied, monitor_of};
 use crate::provider::qemu::store::{self, BASE};
 use crate::provider::qemu::{DISK, Setup, qcow2};
-use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, mark};
 use crate::value::{Attributes, json};
 
 /// The disk a machine boots from.
@@ -28,6 +29,13 @@ pub(super) struct Plan {
     pub(super) size: u64,
     /// Of the root disk.
     pub(super) image: Option<Recipe>,
+    pub(super) protect: bool,
+}
+
+/// What is written on a disk; its `disk-<name>.json`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Marks {
+    protect: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +59,7 @@ impl Disk {
         let mut desired = Attributes::new();
         if let Some(plan) = &plan {
             desired.insert("size".into(), json!(plan.size));
+            desired.insert(mark::PROTECT.into(), json!(plan.protect.then_some(true)));
         }
         if let Some(image) = image {
             desired.insert("image".into(), json!(image.name));
@@ -72,6 +81,10 @@ impl Disk {
 
     fn observe(&self) -> Result<Option<Attributes>, Failure> {
         observe(&self.folder, &self.name)
+    }
+
+    fn write_marks(&self, plan: &Plan) -> Result<(), Failure> {
+        self.folder.write_json(&marks(&self.name), &Marks { protect: plan.protect })
     }
 
     fn present(&self) -> Result<Attributes, Failure> {
@@ -115,6 +128,10 @@ pub(super) fn file(name: &str) -> String {
     format!("{name}.qcow2")
 }
 
+fn marks(name: &str) -> String {
+    format!("disk-{name}.json")
+}
+
 /// What a disk is, from its header; `None` when it is not there.
 pub(super) fn observe(folder: &Folder, name: &str) -> Result<Option<Attributes>, Failure> {
     let path = folder.file(&file(name));
@@ -124,6 +141,9 @@ pub(super) fn observe(folder: &Folder, name: &str) -> Result<Option<Attributes>,
     };
     let header = header.ok_or_else(|| Failure::new(format!("{} is not a qcow2 file", path.display())))?;
     let mut attributes = attributes! { "size": header.size };
+    if folder.read_json::<Marks>(&marks(name))?.is_some_and(|marks| marks.protect) {
+        attributes.insert(mark::PROTECT.into(), json!(true));
+    }
     if name == ROOT
         && let Some(meta) = store::of_machine(folder)?
     {
@@ -151,11 +171,18 @@ impl Resource for Disk {
         &self.parents
     }
 
+    fn machine(&self) -> Option<&str> {
+        Some(self.folder.machine())
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }
 
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
+        if change.path.starts_with(mark::PROTECT) {
+            return Impact::InPlace(Disruption::None, None);
+        }
         if change.path.starts_with("image") {
             return Impact::Replace(Disruption::DataLoss);
         }
@@ -185,6 +212,7 @@ impl Resource for Disk {
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
         let plan = self.plan.as_ref().ok_or_else(|| Failure::new("nothing says what it should be"))?;
         self.folder.prepare()?;
+        self.write_marks(plan)?;
         if self.observe()?.is_none() {
             self.make(plan, cx).await?;
         }
@@ -193,6 +221,9 @@ impl Resource for Disk {
 
     async fn update(&self, _cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
         let observed = self.present()?;
+        if let Some(plan) = &self.plan {
+            self.write_marks(plan)?;
+        }
         if let Some(plan) = &self.plan
             && observed["size"].as_u64().is_some_and(|size| size < plan.size)
         {
@@ -203,6 +234,7 @@ impl Resource for Disk {
 
     async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
         self.folder.remove(&self.file())?;
+        self.folder.remove(&marks(&self.name))?;
         self.folder.remove(&format!("{}.new", self.file()))?;
         if self.name == ROOT {
             store::unlink_from(&self.folder)?;

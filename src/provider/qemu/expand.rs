@@ -37,7 +37,7 @@ pub(super) fn expand(setup: &Arc<Setup>, machine: &desired::Machine) -> Result<E
     for (disk, declared) in &machine.resources.disks {
         let Some(size) = declared.size() else { continue };
         let image = (disk.as_str() == ROOT).then(|| recipe.clone());
-        let plan = Plan { size, image };
+        let plan = Plan { size, image, protect: machine.protect.is_some() };
         resources.push(Arc::new(Disk::new(setup, name, disk.as_str(), Some(plan))));
     }
     resources.push(Arc::new(Seed::new(setup, machine)));

@@ -49,6 +49,10 @@ pub(super) struct Applied {
     /// To the world, and to the segment.
     pub(super) cards: [Card; 2],
     pub(super) address: Ipv4Addr,
+    #[serde(default)]
+    pub(super) protect: bool,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
     /// Here, leading to the machine's SSH; 0 before the first start.
     pub(super) ssh: u16,
     pub(super) accelerator: Option<Accelerator>,
@@ -73,6 +77,12 @@ impl Applied {
 
     pub(super) fn write(&self, folder: &Folder) -> Result<(), Failure> {
         folder.write_json(RECORD, self)
+    }
+
+    /// Takes over what is written on a machine and takes effect nowhere else.
+    pub(super) fn mark(&mut self, target: &Self) {
+        self.protect = target.protect;
+        self.tags.clone_from(&target.tags);
     }
 
     /// Under emulation until it is known to be otherwise.

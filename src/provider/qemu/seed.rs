@@ -217,6 +217,10 @@ impl Resource for Seed {
         &self.parents
     }
 
+    fn machine(&self) -> Option<&str> {
+        Some(self.folder.machine())
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }

@@ -16,7 +16,7 @@ use crate::provider::qemu::folder::Folder;
 use crate::provider::qemu::power::{self, Applied, check_free, forward, listen, monitor_of};
 use crate::provider::qemu::{Setup, VM, access, card, disk, plug, seed};
 use crate::provider::{self, output};
-use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, mark};
 use crate::value::{Attributes, json};
 
 #[derive(Debug)]
@@ -47,6 +47,8 @@ impl Vm {
             disks: disks.iter().map(drive).collect(),
             cards: card::cards(&setup.owner, machine),
             address: machine.address,
+            protect: machine.protect.is_some(),
+            tags: machine.tags.clone(),
             ssh: 0,
             accelerator: None,
             emulate: false,
@@ -126,14 +128,16 @@ const fn memory(asked: u64) -> u64 {
 
 /// The attributes that are declared.
 fn settled(applied: &Applied) -> Attributes {
-    attributes! {
+    let mut attributes = attributes! {
         "cpus": applied.cpus,
         "ram": applied.ram,
         "ports": applied.ports,
         "disks": applied.disks.iter().map(|(name, drive)| (name.clone(), json!(drive.to_string()))).collect::<Map<_, _>>(),
         "nic": card::NAMES.iter().zip(&applied.cards).map(|(name, card)| ((*name).to_owned(), json!(card.to_string()))).collect::<Map<_, _>>(),
         "address": applied.address.to_string(),
-    }
+    };
+    attributes.extend(mark::attributes(applied.protect, &applied.tags));
+    attributes
 }
 
 pub(super) fn observed(folder: &Folder, applied: &Applied, power: &str) -> Attributes {
@@ -197,6 +201,10 @@ impl Resource for Vm {
         &self.parents
     }
 
+    fn machine(&self) -> Option<&str> {
+        Some(self.folder.machine())
+    }
+
     fn desired(&self) -> &Attributes {
         &self.desired
     }
@@ -217,6 +225,10 @@ impl Resource for Vm {
         vec![("ram", format!("{} of memory → {} MiB", quantity::gigabytes(self.asked), given / MIB))]
     }
 
+    fn claims(&self, attributes: &Attributes) -> Vec<String> {
+        provider::claims(attributes)
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
         let attribute = change.path.keys().first().map_or("", String::as_str);
@@ -224,7 +236,7 @@ impl Resource for Vm {
             "disks" if plugs(change, observed) => {
                 return Impact::InPlace(Disruption::None, Some("is attached while the machine runs".to_owned()));
             }
-            "ports" => return Impact::InPlace(Disruption::None, None),
+            "ports" | mark::PROTECT | mark::TAGS => return Impact::InPlace(Disruption::None, None),
             output::POWER if is("paused") => {
                 return Impact::InPlace(Disruption::None, Some("lets the machine go on".into()));
             }
@@ -257,6 +269,8 @@ impl Resource for Vm {
         let mut target = self.target(known.as_ref())?;
         if power::recover(&self.setup, &self.folder, &mut target).await? {
             let mut applied = known.clone().unwrap_or_else(|| target.clone());
+            applied.mark(&target);
+            applied.write(&self.folder)?;
             let same = Applied { ports: target.ports.clone(), disks: target.disks.clone(), ..applied.clone() };
             if same == target && plug::lacking(&applied, &target).is_some() {
                 plug::plug(&self.folder, &mut applied, &target).await?;

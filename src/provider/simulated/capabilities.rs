@@ -24,7 +24,9 @@ pub(super) const CAPABILITIES: &[Capability] = &[
     Capability::new("resources.disks.<boot>.filesystem", Ignored("the image decides it")),
     Capability::new("resources.nic.*.model", NO_HARDWARE),
     Capability::new("resources.nic.*.mac", NO_HARDWARE),
-    Capability::new("ports", Ignored("nothing listens behind a row in a table")),
+    Capability::new("ports", ROW),
     Capability::new("cloud-init", Emulated("only its size is kept")),
+    Capability::new("protect", Supported),
+    Capability::new("tags", Supported),
     Capability::new("address", ROW),
 ];

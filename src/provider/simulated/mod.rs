@@ -16,7 +16,7 @@ use crate::cloud_init::{budget, encode};
 use crate::desired;
 use crate::id::{Name, ResourceId};
 use crate::note::Note;
-use crate::resource::{Context, Failure, Found, Parent, Resource, Source};
+use crate::resource::{Context, Failure, Found, Parent, Resource, Source, mark};
 use crate::value::{Attributes, Value, json};
 use object::Object;
 use weather::Weather;
@@ -148,13 +148,18 @@ fn desired_attributes(machine: &desired::Machine) -> Attributes {
     };
     let size = encode(&machine.user_data, "").len();
     let user_data = (!machine.user_data.is_empty()).then(|| budget(size, Some(USER_DATA_LIMIT)));
-    crate::attributes! {
+    let ports: serde_json::Map<_, _> =
+        machine.ports.iter().map(|forward| (world::listen(forward), json!(forward.target))).collect();
+    let mut attributes = crate::attributes! {
         "image": image,
         "ram": machine.resources.ram,
         "cpus": machine.resources.cpus,
         "disks": disks,
+        "ports": if ports.is_empty() { Value::Null } else { ports.into() },
         "address": machine.address.to_string(),
         "power": "running",
         "user-data": user_data,
-    }
+    };
+    attributes.extend(mark::attributes(machine.protect.is_some(), &machine.tags));
+    attributes
 }

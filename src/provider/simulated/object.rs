@@ -118,6 +118,22 @@ impl Resource for Object {
         &self.desired
     }
 
+    /// By the form of its name: what stands on a machine is called after it.
+    fn machine(&self) -> Option<&str> {
+        match &self.rules {
+            Rules::Real(real) => real.machine(),
+            Rules::Machine | Rules::Unknown => {
+                let name = self.id.name();
+                let name = name.split_once('@').map_or(name, |(_, machine)| machine);
+                name.split('.').next()
+            }
+        }
+    }
+
+    fn claims(&self, attributes: &Attributes) -> Vec<String> {
+        if self.id.kind() == super::MACHINE { super::world::ports(attributes).collect() } else { Vec::new() }
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         match &self.rules {
             Rules::Real(real) => real.impact(change, observed),

@@ -7,9 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::weather::{Fate, Weather, storm};
+use crate::desired::{Forward, Protocol};
 use crate::id::ResourceId;
 use crate::resource::{Failure, Found, Link, Parent};
-use crate::value::Attributes;
+use crate::value::{Attributes, Value};
 
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA busy_timeout = 10000;
@@ -17,6 +18,8 @@ const SCHEMA: &str = "
         attributes TEXT NOT NULL, PRIMARY KEY (owner, id)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS inside (owner TEXT NOT NULL, parent TEXT NOT NULL, id TEXT NOT NULL,
         PRIMARY KEY (owner, parent, id)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS ports (port TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, id TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS ports_by_holder ON ports (owner, id);
     CREATE TABLE IF NOT EXISTS born (owner TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (owner, id)) WITHOUT ROWID;";
 
@@ -25,6 +28,8 @@ const REMOVE: &str = "
     WITH RECURSIVE gone(id) AS (SELECT ?2 UNION SELECT inside.id FROM inside JOIN gone ON inside.parent = gone.id
         WHERE inside.owner = ?1)
     DELETE FROM objects WHERE owner = ?1 AND id IN (SELECT id FROM gone)";
+
+const RELEASE: &str = "DELETE FROM ports WHERE owner = ?1 AND id = ?2";
 
 #[derive(Debug)]
 pub(super) struct World {
@@ -67,7 +72,12 @@ impl World {
         wanted: Attributes,
         parents: &[Parent],
     ) -> Result<Attributes, Failure> {
-        self.call(true, |db| {
+        let there = self.call(true, |db| {
+            if id.kind() == super::MACHINE
+                && let Some(port) = take_ports(db, owner, id, &wanted)?
+            {
+                return Ok(Err(Failure::new(format!("the world says: {port} is taken"))));
+            }
             let body = serde_json::to_string(&wanted).expect("JSON values");
             db.prepare_cached("INSERT OR REPLACE INTO objects (id, kind, owner, attributes) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![id.as_str(), id.kind(), owner, body])?;
@@ -79,9 +89,9 @@ impl World {
                 db.prepare_cached("INSERT OR IGNORE INTO born (owner, id, at) VALUES (?1, ?2, ?3)")?
                     .execute(params![owner, id.as_str(), now()])?;
             }
-            Ok(wanted.clone())
-        })
-        .await
+            Ok(Ok(wanted.clone()))
+        });
+        there.await?
     }
 
     /// Sets some attributes of an object that is there.
@@ -104,6 +114,9 @@ impl World {
     pub(super) async fn remove(&self, owner: &str, id: &ResourceId) -> Result<(), Failure> {
         self.call(true, |db| {
             db.prepare_cached(REMOVE)?.execute(params![owner, id.as_str()])?;
+            if id.kind() == super::MACHINE {
+                db.prepare_cached(RELEASE)?.execute(params![owner, id.as_str()])?;
+            }
             db.prepare_cached("DELETE FROM born WHERE owner = ?1 AND id = ?2")?.execute(params![owner, id.as_str()])?;
             Ok(())
         })
@@ -159,6 +172,34 @@ impl World {
         connection.execute_batch(SCHEMA)?;
         Ok(connection)
     }
+}
+
+/// `127.0.0.1:8080/tcp`, as ports are called among the attributes.
+pub(super) fn listen(forward: &Forward) -> String {
+    let protocol = if forward.protocol == Protocol::Udp { "udp" } else { "tcp" };
+    format!("{}:{}/{protocol}", forward.address, forward.port)
+}
+
+/// The ports that a machine takes of the world, whatever address they listen on.
+pub(super) fn ports(machine: &Attributes) -> impl Iterator<Item = String> {
+    let ports = machine.get("ports").and_then(Value::as_object).into_iter().flatten();
+    ports.filter_map(|(listen, _)| Some(format!("port {}", listen.rsplit_once(':')?.1)))
+}
+
+/// Gives a machine its ports and takes the others back; one that another machine has is returned.
+fn take_ports(db: &Connection, owner: &str, id: &ResourceId, machine: &Attributes) -> rusqlite::Result<Option<String>> {
+    for port in ports(machine) {
+        let text = "SELECT EXISTS (SELECT 1 FROM ports WHERE port = ?3 AND NOT (owner = ?1 AND id = ?2))";
+        if db.prepare_cached(text)?.query_row(params![owner, id.as_str(), port], |row| row.get(0))? {
+            return Ok(Some(port));
+        }
+    }
+    db.prepare_cached(RELEASE)?.execute(params![owner, id.as_str()])?;
+    for port in ports(machine) {
+        let text = "INSERT OR REPLACE INTO ports (owner, id, port) VALUES (?1, ?2, ?3)";
+        db.prepare_cached(text)?.execute(params![owner, id.as_str(), port])?;
+    }
+    Ok(None)
 }
 
 fn attributes(db: &Connection, owner: &str, id: &ResourceId) -> rusqlite::Result<Option<Attributes>> {

@@ -131,8 +131,24 @@ impl Resource for Mortal {
         self.inner.desired()
     }
 
+    fn is_machine(&self) -> bool {
+        self.inner.is_machine()
+    }
+
     fn outputs(&self) -> &'static [&'static str] {
         self.inner.outputs()
+    }
+
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        self.inner.remarks()
+    }
+
+    fn machine(&self) -> Option<&str> {
+        self.inner.machine()
+    }
+
+    fn claims(&self, attributes: &Attributes) -> Vec<String> {
+        self.inner.claims(attributes)
     }
 
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {

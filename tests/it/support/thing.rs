@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use libmachine::graph::{self, Graph};
 use libmachine::id::ResourceId;
 use libmachine::observe::Observed;
-use libmachine::plan::{Options, Plan, plan};
+use libmachine::plan::{Limit, Options, Plan, plan};
 use libmachine::report::{Detail, Style, plan as print};
 use libmachine::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use libmachine::selection::{Pattern, Selection, Tags};
 use libmachine::store::{Intent, Record, Recorded};
 use libmachine::value::Attributes;
 
@@ -63,6 +64,14 @@ impl Resource for Thing {
         &self.desired
     }
 
+    fn machine(&self) -> Option<&str> {
+        self.id.name().split('.').next()
+    }
+
+    fn claims(&self, attributes: &Attributes) -> Vec<String> {
+        attributes.get("port").map(|port| format!("port {port}")).into_iter().collect()
+    }
+
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
         match change.path.to_string().as_str() {
             "image" => Impact::Replace(Disruption::DataLoss),
@@ -110,16 +119,36 @@ pub struct Scene {
     orphans: Vec<Arc<dyn Resource>>,
     observed: Observed,
     recorded: Recorded,
+    options: Options,
 }
 
 impl Scene {
+    /// As after `--allow-destroy`.
+    pub fn allowing(mut self, name: &str) -> Self {
+        self.options.unprotected.push(Pattern::parse(name).expect("a pattern"));
+        self
+    }
+
+    /// As with `--target` and `--exclude`.
+    pub fn selecting(mut self, targets: &[&str], excludes: &[&str]) -> Self {
+        let parse = |texts: &[&str]| texts.iter().map(|text| Pattern::parse(text).expect("a pattern")).collect();
+        let selection = Selection { targets: parse(targets), excludes: parse(excludes) };
+        let texts = |patterns: &[Pattern]| patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+        let (targets, excludes) = (texts(&selection.targets), texts(&selection.excludes));
+        let graph = self.graph();
+        self.options.selected = Some(selection.of(&graph, &Tags::of(&graph, |_| None)).acted);
+        self.options.limit = Some(Limit { targets, excludes, left_out: 0 });
+        self
+    }
+
     pub fn wanted(mut self, thing: Thing) -> Self {
         self.desired.push(Arc::new(thing));
         self
     }
 
-    pub fn orphan(mut self, thing: Thing) -> Self {
-        self.observed.set(thing.id.clone(), Observation::Present(Attributes::new()));
+    /// There, not asked for, with these attributes.
+    pub fn orphan(mut self, mut thing: Thing) -> Self {
+        self.observed.set(thing.id.clone(), Observation::Present(std::mem::take(&mut thing.desired)));
         self.orphans.push(Arc::new(thing));
         self
     }
@@ -152,7 +181,7 @@ impl Scene {
     }
 
     pub fn plan(&self) -> Plan {
-        plan(&self.graph(), &self.observed, &self.recorded, &Options::default())
+        plan(&self.graph(), &self.observed, &self.recorded, &self.options)
     }
 
     /// The plan as users see it.

@@ -1,0 +1,5 @@
+//! What plans may do and to what: protection, selection, things that go from hand to hand.
+
+mod handover;
+mod protect;
+mod selection;
