@@ -29,6 +29,7 @@ mod qemu;
 mod ssh;
 
 mod actions;
+mod canary;
 mod consent;
 mod converge;
 mod crash;

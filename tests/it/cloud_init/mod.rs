@@ -4,5 +4,6 @@ mod decode;
 mod drive;
 mod layers;
 mod outgoing;
+mod sample;
 mod server;
 mod text;
