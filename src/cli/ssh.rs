@@ -96,8 +96,8 @@ async fn key_file(project: &Project) -> Result<KeyFile, Error> {
         file.write_all(text.as_bytes())?;
         Ok(file)
     };
-    let lent = lend().map_err(|why| Error::failed(format!("cannot write to {}: {why}", folder.display())))?;
-    Ok(KeyFile::Lent(lent))
+    let copy = lend().map_err(|why| Error::failed(format!("cannot write to {}: {why}", folder.display())))?;
+    Ok(KeyFile::Lent(copy))
 }
 
 /// The one host key the client may see, in a file of the project's state folder.

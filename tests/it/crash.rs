@@ -85,9 +85,9 @@ impl Home {
     }
 
     fn project(&self, machinefile: &str) -> (Owner, Catalog) {
+        static SCHEMA: OnceLock<Value> = OnceLock::new();
         std::fs::write(self.0.path().join("Machinefile"), machinefile).expect("a file");
         let environment = Environment::new();
-        static SCHEMA: OnceLock<Value> = OnceLock::new();
         let schema = SCHEMA.get_or_init(|| schema::machinefile(DRIVERS));
         let input = Input {
             folder: self.0.path(),

@@ -129,7 +129,10 @@ async fn an_encrypted_key_is_nowhere_in_the_clear_and_opens_with_its_identity_on
         let (recipient, secret) = identity();
         let recipients = [recipient.clone(), ANN.to_owned()];
         let vault = || backend.place().vault();
-        let run = backend.place().claim(&libmachine::store::Holder::this("test"), Default::default(), |_, _| ()).await;
+        let run = backend
+            .place()
+            .claim(&libmachine::store::Holder::this("test"), std::time::Duration::default(), |_, _| ())
+            .await;
         let run = run.expect("nobody has it");
         let key = key_with(vault(), cipher(root, &recipients, Some(&secret)));
         let made = key.create(&context()).await.unwrap();
@@ -192,7 +195,10 @@ async fn a_key_moves_to_where_the_team_finds_it() {
     local.create(&context()).await.unwrap();
     let public_key = public(&local).await;
 
-    let run = backend.place().claim(&libmachine::store::Holder::this("test"), Default::default(), |_, _| ()).await;
+    let run = backend
+        .place()
+        .claim(&libmachine::store::Holder::this("test"), std::time::Duration::default(), |_, _| ())
+        .await;
     let run = run.expect("nobody has it");
     let keyring = Keyring::new(backend.place().vault(), cipher(home.path(), &[], None)).taking_over(files(home.path()));
     let shared = Key::new(&Arc::new(keyring), &owner());

@@ -155,7 +155,7 @@ async fn who_waits_is_told_for_whom_and_goes_on_by_itself() {
         let place = backend.place();
         let second = tokio::spawn(async move {
             let waiting = |other: Option<&Holder>, _| _ = told.send(other.cloned());
-            place.claim(&Holder::this("machine up"), Duration::from_secs(60), waiting).await
+            place.claim(&Holder::this("machine up"), Duration::from_mins(1), waiting).await
         });
         let other = hears.recv().await.expect("a word").expect("a name");
         assert_eq!(other.command, "machine test");

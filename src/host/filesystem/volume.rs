@@ -69,7 +69,7 @@ impl Volume {
         // Of what nothing is said, whatever is there is right.
         desired.retain(|_, value| !value.is_null());
         let wanted = Some(Wanted { disk: disk.clone(), device: device.to_owned() });
-        Some(Self { desired, wanted, ..Self::left(reach, name.as_str()) })
+        Some(Self { wanted, desired, ..Self::left(reach, name.as_str()) })
     }
 
     /// What is left of one on the machine.
@@ -94,7 +94,7 @@ impl Volume {
 
     async fn apply(&self, cx: &Context, wanted: &Wanted) -> Result<(), Failure> {
         let doing = wanted.disk.filesystem.map_or("", Filesystem::as_str);
-        cx.progress.say(format!("putting disk {} in order {doing}", self.name).trim_end().to_owned());
+        cx.progress.say(format!("putting disk {} in order {doing}", self.name).trim_end());
         let output = self.reach.run(cx, wanted.command(&self.name)).await?;
         if output.success() { Ok(()) } else { Err(wanted.refusal(&self.name, &output)) }
     }
@@ -133,7 +133,7 @@ impl Wanted {
             "wipe-on-boot": disks.enabled.contains(name),
             "device-path": link,
             "kernel-module": module,
-            "fills-disk": grown.map(|found| fills(found)),
+            "fills-disk": grown.map(fills),
             "lasts": self.lasts(name, disks, path),
         })
     }

@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 1] =
     CREATE TABLE machine.secrets (project text NOT NULL, name text NOT NULL, content bytea NOT NULL,
         at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (project, name));"];
 
+#[expect(clippy::cast_possible_wrap, reason = "a handful")]
 const FORMAT: i64 = MIGRATIONS.len() as i64;
 
 /// Whether there are tables of ours at all.

@@ -102,12 +102,10 @@ impl Target {
 
 /// Verified against the certificates that this computer trusts; `SSL_CERT_FILE` names others.
 fn tls() -> Result<MakeRustlsConnect, Trouble> {
-    use rustls_platform_verifier::BuilderVerifierExt as _;
-
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_platform_verifier())
+        .and_then(rustls_platform_verifier::BuilderVerifierExt::with_platform_verifier)
         .map_err(|error| Trouble::Lost(error.to_string()))?;
     Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
 }

@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 2] = [
     "CREATE TABLE runs (run INTEGER PRIMARY KEY AUTOINCREMENT, holder TEXT NOT NULL, at INTEGER NOT NULL);",
 ];
 
+#[expect(clippy::cast_possible_wrap, reason = "a handful")]
 pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
 
 /// Which file a path leads to.

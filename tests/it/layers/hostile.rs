@@ -12,7 +12,7 @@ fn refused(project: &Project, word: &str) {
     let start = Instant::now();
     let findings = project.findings();
     assert!(findings.contains(word), "{}", findings.chars().take(2000).collect::<String>());
-    assert!(start.elapsed() < Duration::from_secs(60), "took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_mins(1), "took {:?}", start.elapsed());
 }
 
 #[test]

@@ -53,9 +53,9 @@ pub(crate) struct Project {
 impl Project {
     /// A folder called `shop` with nothing in it.
     pub(crate) fn empty() -> Self {
+        static SCHEMA: LazyLock<Value> = LazyLock::new(|| schema::machinefile(&[]));
         let folder = tempfile::Builder::new().prefix("machine-").tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("shop")).expect("a folder in it");
-        static SCHEMA: LazyLock<Value> = LazyLock::new(|| schema::machinefile(&[]));
         let schema = SCHEMA.clone();
         Self {
             folder,
