@@ -242,7 +242,7 @@ pub(super) struct Plan {
     #[arg(long, value_name = "FILE", env = "MACHINE_OUT", conflicts_with_all = ["target", "exclude"])]
     pub(super) out: Option<PathBuf>,
     /// Show only what was changed without us: what is there against what we recorded
-    #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(), conflicts_with = "out")]
+    #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(), conflicts_with_all = ["out", "target", "exclude"])]
     pub(super) refresh_only: bool,
     #[command(flatten)]
     pub(super) allow: Allow,
@@ -279,7 +279,8 @@ pub(super) struct Up {
     #[command(flatten)]
     pub(super) select: Select,
     /// Change nothing but our records, which then follow what is there
-    #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(), conflicts_with = "plan")]
+    #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(),
+        conflicts_with_all = ["plan", "dry_run", "target", "exclude"])]
     pub(super) refresh_only: bool,
     /// Go on: look again after so many seconds, and put right what can be put right without asking
     #[arg(long, value_name = "SECONDS", env = "MACHINE_WATCH", value_parser = clap::value_parser!(u64).range(1..=86400),

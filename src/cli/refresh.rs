@@ -20,12 +20,17 @@ pub(super) async fn show(global: &Global, verb: &Plan) -> Result<Exit, Error> {
         Form::Json => report::drift_json(&drifts, project.owner().project.as_str()),
         Form::Text | Form::Markdown => report::drift(&drifts, terminal::style(global, Stream::Output)),
     });
-    Ok(if verb.detailed_exitcode && !drifts.is_empty() { Exit::Pending } else { Exit::Done })
+    Ok(match (proposal.sight.blind.is_empty(), drifts.is_empty()) {
+        (false, _) => Exit::Failed,
+        (true, false) if verb.detailed_exitcode => Exit::Pending,
+        _ => Exit::Done,
+    })
 }
 
-async fn follow(global: &Global, project: &mut Project, store: &dyn Store) -> Result<Vec<Drift>, Error> {
+/// What was found, and whether everything could be looked at.
+async fn follow(global: &Global, project: &mut Project, store: &dyn Store) -> Result<(Vec<Drift>, bool), Error> {
     let proposal = project.propose(global, &Request::new(Goal::Up, global.parallel.into())).await?;
-    Ok(refresh(&proposal, store).await?)
+    Ok((refresh(&proposal, store).await?, proposal.sight.blind.is_empty()))
 }
 
 /// Writes it into the records. The world stays as it is, so nobody is asked.
@@ -34,9 +39,9 @@ pub(super) async fn record(global: &Global) -> Result<Exit, Error> {
     let claim = claim(&project, global, "up").await?;
     let drifts = follow(global, &mut project, claim.store.as_ref()).await;
     claim.release().await;
-    let drifts = drifts?;
+    let (drifts, complete) = drifts?;
     let style = terminal::style(global, Stream::Error);
     tell(&report::drift(&drifts, style));
     tell(&report::refreshed(drifts.len()));
-    Ok(Exit::Done)
+    Ok(if complete { Exit::Done } else { Exit::Failed })
 }

@@ -35,12 +35,16 @@ pub struct Drift {
     pub fate: Fate,
 }
 
-/// In the order of the graph. What cannot be read has no fate.
+/// In the order of the graph. What cannot be read has no fate, and what one of our own runs was cut off at is for the next
+/// one to end.
 #[must_use]
 pub fn drift(graph: &Graph, observed: &Observed, recorded: &Recorded) -> Vec<Drift> {
     let mut drifts = Vec::new();
     for (_, node) in graph.nodes().filter(|(_, node)| !node.resource.is_group()) {
         let id = node.resource.id();
+        if recorded.intents.contains_key(id) {
+            continue;
+        }
         let fate = match (recorded.records.get(id), observed.get(id)) {
             (Some(_), Observation::Absent) => Fate::Gone,
             (None, Observation::Present(_)) => Fate::Found,

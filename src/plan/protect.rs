@@ -12,7 +12,7 @@ use super::step::{Action, Step};
 pub(super) fn refusal(node: &Node, observation: &Observation, options: &Options) -> Option<String> {
     let Observation::Present(observed) = observation else { return None };
     let resource = node.resource.as_ref();
-    let asked = node.wanted && mark::is_protected(resource.desired());
+    let asked = mark::is_protected(resource.desired());
     if !asked && !mark::is_protected(observed) {
         return None;
     }

@@ -85,6 +85,8 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
                     rebuilt = rebuilt.or_else(|| Some(create(node, because(parent_id))));
                 }
                 (Action::Delete, Link::Uses) => undermined.push(parent),
+                // It only came first: what comes after it goes before it, and is not waited for.
+                (Action::Delete, Link::After) => {}
                 (_, Link::Uses) if is_made_anew(step) && !node.wanted => undermined.push(parent),
                 (Action::Replace | Action::Create, Link::Uses)
                     if node.wanted && exists && step.reason != Reason::Unfinished =>
@@ -105,6 +107,8 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
             {
                 return Standing::Protected(Hold::Inside(parent_id.clone()));
             }
+            // What is to go does not wait for what it only came after.
+            Standing::Blocked(_) | Standing::Protected(_) if !node.wanted && link == Link::After => {}
             Standing::Blocked(_) | Standing::Protected(_) => {
                 held = Some(Standing::Blocked(Hold::Waits(parent_id.clone())));
             }
@@ -209,6 +213,7 @@ fn replace(node: &crate::graph::Node, parent: &ResourceId) -> Step {
 
 /// A thing cannot be taken away while what is built upon it cannot be, or while something protected needs it.
 fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Option<Standing> {
+    let is_deleted = matches!(&standings[position], Standing::Step(step) if step.action == Action::Delete);
     let by_itself = match &standings[position] {
         Standing::Step(step) if matches!(step.action, Action::Delete | Action::Replace) => true,
         Standing::Step(step) if is_made_anew(step) => false,
@@ -221,6 +226,7 @@ fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Opti
             Standing::Protected(_) => Some(Standing::Protected(Hold::Needed(id()))),
             Standing::Step(step) if link != Link::After && protect::is_lifting(step) => Some(Standing::Deferred(id())),
             Standing::Outside if link != Link::After => Some(Standing::Blocked(Hold::Unselected(id()))),
+            Standing::Blocked(_) if is_deleted && link == Link::After => Some(Standing::Blocked(Hold::Carries(id()))),
             Standing::Blocked(_) if by_itself && link == Link::Uses => Some(Standing::Blocked(Hold::Carries(id()))),
             Standing::Deferred(until) if by_itself && link == Link::Uses => Some(Standing::Deferred(until.clone())),
             _ => None,

@@ -63,6 +63,47 @@ fn a_refresh_makes_the_records_follow_and_leaves_the_world_alone() {
 }
 
 #[test]
+fn a_refresh_leaves_what_was_cut_off_to_the_run_that_goes_on() {
+    let world = converged();
+    let path = world.sandbox.files("state").into_iter().find(|file| file.ends_with("store.sqlite")).expect("a store");
+    let store = rusqlite::Connection::open(path).expect("a store");
+    store
+        .execute_batch(
+            "INSERT INTO intents (resource, operation, token, realm, at)
+                SELECT resource, 'create', token, realm, 0 FROM records WHERE resource = 'simulated.machine/web-2';
+             DELETE FROM records WHERE resource = 'simulated.machine/web-2';",
+        )
+        .expect("rows");
+    drop(store);
+    world.sandbox.ok("up --refresh-only");
+    let plan = world.sandbox.ok("plan").stdout;
+    assert!(plan.contains("simulated.machine/web-2 create  an earlier run was cut off here"), "{plan}");
+    world.converge();
+}
+
+#[test]
+fn a_refresh_that_could_not_look_is_no_good_news() {
+    let world = converged();
+    for name in ["world.sqlite-wal", "world.sqlite-shm"] {
+        _ = std::fs::remove_file(world.sandbox.project().join(name));
+    }
+    world.sandbox.write("world.sqlite", &"no database".repeat(1000));
+    for words in [["plan", "--refresh-only"], ["up", "--refresh-only"]] {
+        let ran = world.sandbox.run(words);
+        assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn a_refresh_takes_no_flag_that_it_would_ignore() {
+    let world = converged();
+    for words in ["plan --refresh-only --target web", "up --refresh-only --dry-run", "up --refresh-only --exclude web"]
+    {
+        assert_eq!(world.sandbox.run(words.split(' ')).code, 64, "{words}");
+    }
+}
+
+#[test]
 fn a_refresh_brings_lost_records_back() {
     let world = converged();
     for file in world.sandbox.files("state").iter().filter(|file| file.contains("store.sqlite")) {

@@ -213,3 +213,19 @@ fn records_of_what_is_gone_and_unwanted_are_forgotten_without_a_step() {
     assert_eq!(scene.plan().forgotten.len(), 1);
     assert_snapshot!(scene.printed(), @"No changes: 0 resources are as the Machinefile asks.");
 }
+
+#[test]
+fn what_an_unreadable_thing_came_after_stays_with_it() {
+    let scene = Scene::default()
+        .orphan(thing("key/shop", attributes! {}))
+        .orphan(thing("vm/web", attributes! {}).after("key/shop"))
+        .orphan(thing("vm/db", attributes! {}).after("key/shop"))
+        .unreadable("vm/db", "its provider does not answer");
+    assert_snapshot!(scene.printed(), @r"
+      - vm/web delete  no longer in the Machinefile
+      ! key/shop blocked: vm/db is built upon it and is blocked
+      ! vm/db blocked: its provider does not answer
+
+    Plan: 0 to create, 0 to change, 0 to replace, 1 to delete, 2 blocked; 0 resources unchanged.
+    ");
+}

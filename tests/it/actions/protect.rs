@@ -114,3 +114,15 @@ fn protection_that_was_taken_off_no_longer_holds() {
     world.sandbox.ok("up -y --allow-destroy db");
     world.sandbox.assert_converged();
 }
+
+#[test]
+fn a_destroy_spares_what_the_file_has_just_begun_to_protect() {
+    let world = World::with("defaults: { provider: sim, engine: false }\nmachines: { db: {} }\n");
+    world.converge();
+    world.rewrite("defaults: { provider: sim, engine: false }\nmachines: { db: { protect: true } }\n");
+    let ran = world.sandbox.run(["destroy", "-y"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(world.objects(), ["simulated.machine/db"]);
+    world.sandbox.ok("destroy -y --allow-destroy db");
+    assert_eq!(world.objects(), Vec::<String>::new());
+}
