@@ -164,7 +164,7 @@ async fn look(
         desired: &desired,
         orphans: &orphans,
         sources: if near { &[] } else { &catalog.sources },
-        remembered: &|id| recorded.remembers(id),
+        remembered: &|id| recorded.realm(id).map(|realm| realm.map(str::to_owned)),
         select: (!selection.is_everything()).then_some(&select),
         parallel: request.parallel,
     };

@@ -38,8 +38,8 @@ pub struct Question<'a> {
     /// Known handles to things that are not desired, found without any listing.
     pub orphans: &'a [Arc<dyn Resource>],
     pub sources: &'a [Arc<dyn Source>],
-    /// Whether we remember making this: then a listing that does not show it is not believed.
-    pub remembered: &'a (dyn Fn(&ResourceId) -> bool + Sync),
+    /// Where we remember making this, if we do and it was at a source: then a listing that does not show it is not believed.
+    pub remembered: &'a (dyn Fn(&ResourceId) -> Option<Option<String>> + Sync),
     /// Which part of a graph is looked at; all of it without one. It is given what the listings say of a resource.
     pub select: Option<&'a Select<'a>>,
     /// How many reads may run at once.

@@ -91,8 +91,16 @@ fn known(
     }
     match survey.take(resource.id(), source.name()) {
         Some(attributes) => Some(Observation::Present(attributes)),
-        None if (question.remembered)(resource.id()) => None,
-        None => Some(Observation::Absent),
+        None => match (question.remembered)(resource.id()) {
+            None => Some(Observation::Absent),
+            Some(Some(other)) if other != realm && !question.sources.iter().any(|source| source.name() == other) => {
+                Some(Observation::Unreadable(format!(
+                    "it was made at provider `{other}`, which the Machinefile no longer declares: declare it again, \
+                     with the machine there, until it is deleted"
+                )))
+            }
+            Some(_) => None,
+        },
     }
 }
 

@@ -226,6 +226,9 @@ fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Opti
             Standing::Protected(_) => Some(Standing::Protected(Hold::Needed(id()))),
             Standing::Step(step) if link != Link::After && protect::is_lifting(step) => Some(Standing::Deferred(id())),
             Standing::Outside if link != Link::After => Some(Standing::Blocked(Hold::Unselected(id()))),
+            Standing::Blocked(Hold::Unselected(deeper)) if link != Link::After => {
+                Some(Standing::Blocked(Hold::Unselected(deeper.clone())))
+            }
             Standing::Blocked(_) if is_deleted && link == Link::After => Some(Standing::Blocked(Hold::Carries(id()))),
             Standing::Blocked(_) if by_itself && link == Link::Uses => Some(Standing::Blocked(Hold::Carries(id()))),
             Standing::Deferred(until) if by_itself && link == Link::Uses => Some(Standing::Deferred(until.clone())),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 
+use crate::support::sandbox::Sandbox;
 use crate::support::world::World;
 
 const TWO: &str = "defaults: { provider: sim, engine: false }\nmachines: { web: { count: 2 } }\n";
@@ -250,4 +251,23 @@ fn json_progress_is_nothing_but_json() {
 fn quiet_progress_says_nothing_when_all_is_well() {
     let world = World::with(TWO);
     assert_eq!(world.sandbox.ok("up -y --progress quiet").stderr, "");
+}
+
+#[test]
+fn a_machine_that_leaves_a_provider_together_with_its_declaration_gets_no_twin() {
+    const TWO: &str = "name: shop
+providers: { one: { driver: simulated, world: ./one.sqlite }, two: { driver: simulated, world: ./two.sqlite } }
+defaults: { provider: one, engine: false }
+machines: { db: { provider: two } }
+";
+    let sandbox = Sandbox::with(TWO);
+    sandbox.ok("up -y");
+    sandbox.edit("Machinefile.yaml", ", two: { driver: simulated, world: ./two.sqlite }", "");
+    sandbox.edit("Machinefile.yaml", "{ provider: two }", "{}");
+    let ran = sandbox.run(["up", "-y"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("`two`, which the Machinefile no longer declares"), "{}", ran.stderr);
+    sandbox.write("Machinefile.yaml", TWO);
+    sandbox.assert_converged();
+    sandbox.ok("destroy -y");
 }

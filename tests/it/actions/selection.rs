@@ -83,6 +83,20 @@ fn nothing_is_taken_from_under_what_was_not_selected() {
 }
 
 #[test]
+fn what_holds_something_that_was_not_selected_stays_however_deep_that_is() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"image": 2}))
+        .seen("vm/web", attributes! {"image": 1})
+        .wanted(thing("engine/web", attributes! {}).within("vm/web"))
+        .seen("engine/web", attributes! {})
+        .wanted(thing("project/site", attributes! {}).within("engine/web"))
+        .seen("project/site", attributes! {})
+        .selecting(&[], &["project/site"]);
+    assert!(scene.plan().steps.is_empty(), "{}", scene.printed());
+    assert_eq!(scene.plan().blocked.len(), 2, "{}", scene.printed());
+}
+
+#[test]
 fn records_outside_the_selection_are_kept() {
     let scene = Scene::default().wanted(thing("vm/web", attributes! {})).recorded("vm/old", attributes! {});
     assert_eq!(scene.plan().forgotten.len(), 1);
