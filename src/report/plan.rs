@@ -52,7 +52,14 @@ pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
 }
 
 fn draw_limit(plan: &Plan, style: Style, text: &mut String) {
-    let Some(limit) = &plan.limit else { return };
+    if let Some(limit) = limit(plan) {
+        _ = writeln!(text, "{}", style.caution(&limit));
+    }
+}
+
+/// What the plan keeps to, when that is not everything.
+pub(super) fn limit(plan: &Plan) -> Option<String> {
+    let limit = plan.limit.as_ref()?;
     let mut words = Vec::new();
     if !limit.targets.is_empty() {
         words.push(format!("limited to {}", limit.targets.join(", ")));
@@ -61,7 +68,7 @@ fn draw_limit(plan: &Plan, style: Style, text: &mut String) {
         words.push(format!("without {}", limit.excludes.join(", ")));
     }
     let left_out = format!("{} left out", count(limit.left_out, "resource"));
-    _ = writeln!(text, "{}", style.caution(&format!("{}: {left_out}", words.join(", "))));
+    Some(format!("{}: {left_out}", words.join(", ")))
 }
 
 fn are(n: usize) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::difference::{Difference, UNKNOWN, difference, is_long, spread};
-use super::plan::{counts, losses, taken_along, whose, why};
+use super::plan::{counts, limit, losses, taken_along, whose, why};
 use super::text::{count, value};
 use crate::plan::{Action, Plan, Step};
 
@@ -14,9 +14,12 @@ pub fn plan_markdown(plan: &Plan, project: &str) -> String {
     if plan.is_empty() {
         let are = count(plan.unchanged, "resource");
         _ = writeln!(text, "### `{project}`: no changes\n\n{are} as the Machinefile asks.");
+        draw_limit(plan, &mut text);
+        draw_held(plan, &mut text);
         return text;
     }
     _ = writeln!(text, "### `{project}`: {}", counts(plan));
+    draw_limit(plan, &mut text);
     draw_losses(plan, &mut text);
     let taken = taken_along(plan);
     for step in &plan.steps {
@@ -25,6 +28,12 @@ pub fn plan_markdown(plan: &Plan, project: &str) -> String {
     draw_held(plan, &mut text);
     _ = writeln!(text, "\n{} unchanged.", count(plan.unchanged, "resource"));
     text
+}
+
+fn draw_limit(plan: &Plan, text: &mut String) {
+    if let Some(limit) = limit(plan) {
+        _ = writeln!(text, "\n> [!NOTE]\n> {}", escape(&limit));
+    }
 }
 
 fn draw_losses(plan: &Plan, text: &mut String) {

@@ -215,3 +215,13 @@ fn what_goes_with_its_parent_is_named_in_every_form() {
     let document = json(&plan);
     assert_eq!(document["vanishing"][1], serde_json::json!({"resource": "project/site", "with": "vm/web"}));
 }
+
+#[test]
+fn markdown_says_what_it_keeps_to_and_what_could_not_be_seen() {
+    let scene = Scene::default().wanted(thing("vm/web", attributes! {})).seen("vm/web", attributes! {});
+    let mut plan = scene.selecting(&["web"], &[]).plan();
+    plan.unseen = vec![("lab".to_owned(), "it does not answer".to_owned())];
+    let text = plan_markdown(&plan, "shop");
+    assert!(text.contains("> limited to web: 0 resources left out"), "{text}");
+    assert!(text.contains("- `lab` could not be listed: it does not answer"), "{text}");
+}
