@@ -21,12 +21,17 @@ use crate::transport::quote;
 /// Writes a plan beside its place and renames it: a file under that name is always whole.
 pub(super) fn write(project: &Project, proposal: &Proposal, allowed: Allowed, path: &Path) -> Result<(), Error> {
     let saved = Saved::new(&project.basis(), proposal, allowed);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What a link leads to is what is meant, and what is no file (`/dev/null`) is not renamed away.
+    let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |why: &dyn std::fmt::Display| Error::failed(format!("cannot write {}: {why}", path.display()));
+    if place.exists() && !place.is_file() {
+        return Err(failed(&"it is no file"));
+    }
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|why| failed(&why))?;
     file.write_all(saved.to_text().as_bytes()).map_err(|why| failed(&why))?;
     file.as_file().sync_all().map_err(|why| failed(&why))?;
-    file.persist(path).map_err(|why| failed(&why.error))?;
+    file.persist(&place).map_err(|why| failed(&why.error))?;
     let words = ["apply".to_owned(), path.display().to_string()];
     tell(&format!("To carry out exactly this: {}\n", project.command(&quote::line(&words))));
     Ok(())

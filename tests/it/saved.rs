@@ -169,3 +169,18 @@ fn an_empty_plan_can_be_saved_and_does_nothing() {
     world.sandbox.ok("plan --out next.plan");
     assert!(world.sandbox.ok("apply -y next.plan").stderr.contains("Nothing to do"));
 }
+
+#[test]
+fn a_plan_is_written_where_a_link_leads_and_over_nothing_but_files() {
+    let world = edited();
+    let at = |name: &str| world.sandbox.project().join(name);
+    world.sandbox.write("there.plan", "an older one");
+    std::os::unix::fs::symlink("there.plan", at("link.plan")).expect("a link");
+    world.sandbox.ok("plan --out link.plan");
+    assert!(at("link.plan").is_symlink());
+    assert!(Saved::parse(&std::fs::read_to_string(at("there.plan")).expect("a plan")).is_ok());
+    std::fs::create_dir(at("folder.plan")).expect("a folder");
+    let ran = world.sandbox.run(["plan", "--out", "folder.plan"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("folder.plan: it is no file"), "{}", ran.stderr);
+}
