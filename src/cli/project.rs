@@ -128,7 +128,10 @@ impl Project {
     /// After everything else is gone: our memory of it. What cannot be removed is found and used by the next run.
     pub(super) async fn remove_state(&self) {
         self.place.clear().await;
-        _ = std::fs::remove_dir_all(self.dirs.state.join(self.owner().slug()));
+        // Once only: the next run may hold its lock in a new folder of the same name already.
+        if matches!(self.place, Place::Shared(_)) {
+            _ = std::fs::remove_dir_all(self.folder());
+        }
     }
 
     pub(super) fn context(&self, cancel: CancellationToken) -> Context {
