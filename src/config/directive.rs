@@ -23,6 +23,20 @@ pub(super) const EXCLUDE_LAYERS: &str = "exclude-layers";
 const RESET_TAG: &str = "!reset";
 const OVERRIDE_TAG: &str = "!override";
 
+/// What says whose every object is.
+const IDENTITY: [&str; 2] = ["name", "id"];
+const WHOSE: &str = "a project's name and id are whose everything is: its own files, variables and flags give them";
+
+/// Whether `name` or `id` itself is meant.
+fn identity(selector: &Selector) -> Option<&'static str> {
+    let path = selector.path().ok()?;
+    IDENTITY.into_iter().find(|key| path == Path::root().join(key))
+}
+
+fn says_identity(layer: Layer) -> bool {
+    matches!(layer, Layer::Project | Layer::Environment | Layer::CommandLine)
+}
+
 /// What one text asks for, each with its place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Directives {
@@ -33,8 +47,9 @@ pub(super) struct Directives {
 
 impl Directives {
     /// What `--exclude-path` adds.
-    pub(super) fn also_exclude(&mut self, exclude: Vec<(Selector, Origin)>) {
+    pub(super) fn also_exclude(&mut self, exclude: Vec<(Selector, Origin)>, problems: &mut Vec<Problem>) {
         self.exclude.extend(exclude);
+        self.keep_identity(problems);
     }
 
     /// Takes them out of a text, and says what is wrong with them.
@@ -48,7 +63,39 @@ impl Directives {
             found.layers = layers.into_iter().filter_map(|text| layer(text, problems)).collect();
         }
         found.take_tags(root, &Path::root(), problems);
+        found.keep_identity(problems);
         found
+    }
+
+    /// Nobody does without what says whose everything is.
+    fn keep_identity(&mut self, problems: &mut Vec<Problem>) {
+        self.exclude.retain(|(selector, origin)| {
+            let named = identity(selector);
+            if let Some(key) = named {
+                problems.push(Problem::new(origin.clone(), format!("`{key}` cannot be excluded")).hint(WHOSE));
+            }
+            named.is_none()
+        });
+    }
+
+    /// What a text that was got elsewhere may not ask for: to touch, by whatever way, whose the project is.
+    pub(super) fn refuse_identity(&self, problems: &mut Vec<Problem>) {
+        for (selector, origin) in &self.exclude {
+            if IDENTITY.iter().any(|key| selector.covers(&Path::root().join(key))) {
+                problems
+                    .push(Problem::new(origin.clone(), format!("`{selector}` cannot be excluded here")).hint(WHOSE));
+            }
+        }
+        for (selector, origin) in &self.replace {
+            if IDENTITY.iter().any(|key| selector.covers(&Path::root().join(key))) {
+                let message = format!("`{selector}` cannot be overridden here");
+                problems.push(Problem::new(origin.clone(), message).hint(WHOSE));
+            }
+        }
+        for (layer, origin) in self.layers.iter().filter(|(layer, _)| says_identity(*layer)) {
+            let message = format!("layer `{layer}` cannot be excluded here");
+            problems.push(Problem::new(origin.clone(), message).hint(WHOSE));
+        }
     }
 
     pub(super) fn origins_mut(&mut self) -> impl Iterator<Item = &mut Origin> {
@@ -128,7 +175,8 @@ pub(super) fn apply(documents: &mut [Document]) -> Vec<Problem> {
         for (selector, origin) in &document.directives.exclude {
             let mut found = 0;
             for earlier in before.iter_mut() {
-                let paths = selector.matches(&earlier.root);
+                let mut paths = selector.matches(&earlier.root);
+                paths.retain(|path| !IDENTITY.iter().any(|key| *path == Path::root().join(key)));
                 found += paths.len();
                 earlier.gone.extend(paths.into_iter().map(|path| (path, origin.clone())));
             }

@@ -56,7 +56,7 @@ pub(super) fn document(
         }
     }
     let mut directives = Directives::take(&mut root, problems);
-    directives.also_exclude(excluded);
+    directives.also_exclude(excluded, problems);
     Some(Document { directives, ..Document::new(Layer::CommandLine, root, base.to_owned()) })
 }
 

@@ -42,6 +42,7 @@ pub(super) fn read(
     let Some(mut root) = ours.root else { return if wrong.is_empty() { Ok(None) } else { Err(wrong) } };
     forbidden(&mut root, &mut wrong);
     let directives = Directives::take(&mut root, &mut wrong);
+    directives.refuse_identity(&mut wrong);
     wrong.extend(validate::tags(&root));
     let document = Document::new(text.layer, root, base.to_owned());
     if wrong.is_empty() {

@@ -1,6 +1,7 @@
 //! What a text says about other texts.
 
 use insta::assert_snapshot;
+use libmachine::config::Layer;
 
 use crate::support::project::Project;
 
@@ -184,4 +185,39 @@ fn an_exclusion_reaches_only_what_was_loaded_before_it() {
         .layer("b.yaml")
         .layer("c.yaml");
     assert_eq!(project.config().file, Project::new("defaults: { count: 1, image: c }\n").config().file);
+}
+
+#[test]
+fn a_text_from_elsewhere_cannot_take_the_projects_identity_away() {
+    for said in [
+        "exclude: [name, id]",
+        "exclude: ['*']",
+        "override: [id]",
+        "name: !reset x",
+        "exclude-layers: [project]",
+        "exclude-layers: [command-line]",
+    ] {
+        for layer in [Layer::CloudInitUrl, Layer::CloudInitDrive] {
+            let text = format!("#cloud-config\ncloud-machine: {{ {said} }}\n");
+            let project = Project::new("name: shop\nid: 1\n").text(layer, "http://x/seed", &text, None);
+            let findings = project.findings();
+            assert!(project.load().is_err(), "{said}: {findings}");
+            assert!(findings.contains("whose everything is"), "{said}: {findings}");
+        }
+    }
+}
+
+#[test]
+fn nothing_excludes_whose_the_project_is() {
+    let named = Project::new("include: [base.yaml]\nexclude: ['*']\n").file("base.yaml", "name: shop\nx-a: 1\n");
+    assert_eq!(named.config().file.name.as_deref(), Some("shop"));
+    let named = Project::new("name: shop\n").exclude("*");
+    assert_eq!(named.config().file.name.as_deref(), Some("shop"));
+    for project in [
+        Project::new("name: shop\n").exclude("name"),
+        Project::new("include: [base.yaml]\nexclude: [name]\n").file("base.yaml", "name: shop\n"),
+        Project::new("include: [base.yaml]\nname: !reset x\n").file("base.yaml", "name: shop\n"),
+    ] {
+        assert!(project.findings().contains("`name` cannot be excluded"), "{}", project.findings());
+    }
 }
