@@ -103,10 +103,11 @@ impl<'a> Stack<'a> {
 
     fn lay(&mut self, layer: Layer, opened: Opened, from: &mut Vec<PathBuf>) -> Result<(), Error> {
         let Opened { mut root, base } = opened;
-        let profiles = self.take_profiles(&mut root);
+        let mut profiles = self.take_profiles(&mut root);
         self.problems.extend(interpolate::interpolate(&mut root, self.input.environment));
         if layer < Layer::Project {
             self.refuse_identity(&mut root, layer);
+            profiles.values_mut().for_each(|profile| self.refuse_identity(profile, layer));
         }
         for (path, origin) in self.take_includes(&mut root) {
             self.include(layer, &base, &path, &origin, from)?;

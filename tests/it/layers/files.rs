@@ -175,3 +175,9 @@ fn a_profile_that_is_not_switched_on_is_checked_too() {
      help: did you mean `count`?
     ");
 }
+
+#[test]
+fn no_name_or_id_is_for_all_projects_by_way_of_a_profile() {
+    let project = Project::new("").user("config.yaml", "profiles: { p: { id: 7 } }\n").profile("p");
+    assert!(project.findings().contains("`id` cannot be set for all projects of a user"), "{}", project.findings());
+}
