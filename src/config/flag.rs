@@ -95,6 +95,10 @@ fn setting(flag: &Flag, schema: &Value) -> Result<(Path, Node), Vec<Problem>> {
     };
     let key = 0..start.saturating_sub(1);
     let path = selector.path().map_err(|why| vec![Problem::new(origin.clone(), why.to_string())])?;
+    if is_of_files(&path) {
+        let problem = Problem::new(Origin { span: key, ..origin }, "only a file can say this");
+        return Err(vec![problem.hint(OF_FILES)]);
+    }
     check(schema, &path).map_err(|hint| {
         let problem = Problem::new(Origin { span: key.clone(), ..origin.clone() }, "no such setting");
         vec![hint.into_iter().fold(problem, Problem::hint)]
@@ -104,6 +108,13 @@ fn setting(flag: &Flag, schema: &Value) -> Result<(Path, Node), Vec<Problem>> {
         node.origin.key = key;
     }
     Ok((path, node))
+}
+
+pub(super) const OF_FILES: &str = "write it in the Machinefile, or name files with `-f` and profiles with `--profile`";
+
+/// Whether it is about files, which are read before anything else speaks.
+pub(super) fn is_of_files(path: &Path) -> bool {
+    path.keys().first().is_some_and(|key| key == "include" || key == "profiles")
 }
 
 /// Whether a path can be written at all; the error says what may have been meant.

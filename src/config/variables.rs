@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::directive::Directives;
 use super::error::Problem;
+use super::flag;
 use super::interpolate::Environment;
 use super::layer::Layer;
 use super::node::{Node, Tree};
@@ -54,6 +55,10 @@ pub(super) fn document(
                 continue;
             }
         };
+        if flag::is_of_files(&path) {
+            problems.push(Problem::new(origin, "only a file can say this").hint(flag::OF_FILES));
+            continue;
+        }
         match typed::value(&source, whole, &Shape::at(schema, &path)) {
             Ok(node) => {
                 let empty = || Node::new(Tree::Map(std::collections::BTreeMap::new()), origin);

@@ -179,3 +179,16 @@ fn a_flag_that_a_later_layer_overrules_is_told() {
        ╰────
     ");
 }
+
+#[test]
+fn what_only_a_file_can_say_is_refused_elsewhere() {
+    for project in [
+        Project::new("").set("include=[a.yaml]"),
+        Project::new("").set("profiles.p.name=x"),
+        Project::new("").variable("MACHINE__INCLUDE", "[a.yaml]"),
+        Project::new("").variable("MACHINE__PROFILES__P__DEFAULTS__COUNT", "2"),
+    ] {
+        assert!(project.load().is_err());
+        assert!(project.findings().contains("only a file can say this"), "{}", project.findings());
+    }
+}
