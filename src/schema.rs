@@ -50,7 +50,8 @@ fn may_lack(schema: &mut Value) {
     match schema {
         Value::Object(rules) => {
             rules.retain(|key, rule| !(key == "required" && rule.is_array()));
-            rules.values_mut().for_each(may_lack);
+            // A condition stays what it is: without what it requires it would hold for everything.
+            rules.iter_mut().filter(|(key, _)| *key != "if").for_each(|(_, rule)| may_lack(rule));
         }
         Value::Array(rules) => rules.iter_mut().for_each(may_lack),
         _ => {}

@@ -181,3 +181,13 @@ fn no_name_or_id_is_for_all_projects_by_way_of_a_profile() {
     let project = Project::new("").user("config.yaml", "profiles: { p: { id: 7 } }\n").profile("p");
     assert!(project.findings().contains("`id` cannot be set for all projects of a user"), "{}", project.findings());
 }
+
+#[test]
+fn a_profile_changes_a_setting_of_a_provider_that_the_file_declares() {
+    let text = "providers: { world: { driver: simulated, world: w } }\n\
+                profiles: { p: { providers: { world: { latency: 10ms } } } }\n";
+    Project::new(text).config();
+    let config = Project::new(text).profile("p").config();
+    assert!(config.problems.is_empty(), "{:?}", config.problems);
+    assert!(Project::new(text).config().problems.is_empty());
+}
