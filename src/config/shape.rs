@@ -75,6 +75,11 @@ impl<'a> Shape<'a> {
         self.is_free() || self.types().iter().any(|kind| matches!(*kind, "number" | "integer" | "boolean"))
     }
 
+    pub(super) fn takes_only_whole_numbers(&self) -> bool {
+        let types = self.types();
+        types.contains("integer") && !types.contains("number")
+    }
+
     pub(super) fn takes_parts(&self) -> bool {
         self.is_free() || self.types().iter().any(|kind| matches!(*kind, "array" | "object"))
     }

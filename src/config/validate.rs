@@ -15,6 +15,7 @@ use super::error::Problem;
 use super::file::Machinefile;
 use super::node::{Node, Scalar};
 use super::salvage::salvage;
+use super::shape::Shape;
 use crate::note;
 use crate::value::Path;
 
@@ -61,6 +62,7 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Verdict, Vec<Pr
     for (pointer, reading) in other_readings(config, validator.iter_errors(&settings)) {
         settings.pointer_mut(&pointer).into_iter().for_each(|value| *value = reading.clone());
     }
+    make_whole(&mut settings, &Shape::root(schema));
     for error in validator.iter_errors(&settings) {
         let path = instance_path(&error);
         if !infinite.contains(&path) {
@@ -80,6 +82,21 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Verdict, Vec<Pr
     match salvage(settings, &validator) {
         Some((file, faults)) if infinite.is_empty() => Ok(Verdict { file, settings: Json::Null, problems, faults }),
         _ => Err(problems),
+    }
+}
+
+/// `2.0` is two where a whole number is asked for.
+fn make_whole(value: &mut Json, shape: &Shape<'_>) {
+    match value {
+        Json::Object(map) => map.iter_mut().for_each(|(key, value)| make_whole(value, &shape.child(key))),
+        Json::Array(items) => items.iter_mut().for_each(|item| make_whole(item, &shape.child("0"))),
+        Json::Number(number) if number.is_f64() && shape.takes_only_whole_numbers() => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0).map(|number| format!("{number:.0}"));
+            if let Some(whole) = whole.and_then(|text| text.parse::<i64>().ok()) {
+                *value = Json::from(whole);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -192,3 +192,11 @@ fn what_only_a_file_can_say_is_refused_elsewhere() {
         assert!(project.findings().contains("only a file can say this"), "{}", project.findings());
     }
 }
+
+#[test]
+fn a_whole_number_may_be_written_as_a_fraction() {
+    let written = "machines: { web: { count: 2.0, resources: { cpus: 2.0 } } }\n";
+    let filled = Project::new("machines:\n  web:\n    count: ${N}\n    resources:\n      cpus: ${N}\n");
+    same(&Project::new(written), "machines: { web: { count: 2, resources: { cpus: 2 } } }\n");
+    same(&filled.variable("N", "2.0"), "machines: { web: { count: 2, resources: { cpus: 2 } } }\n");
+}
