@@ -130,6 +130,11 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     }
     let parent_moves = matches!(held, Some(Standing::Deferred(_)));
     let only_order = parent_moves && !waits_for_sight(graph, position, standings);
+    settle(verdict, rebuilt, held, only_order)
+}
+
+/// Between what a thing needs by itself, what its relatives do to it, and what holds it back.
+fn settle(verdict: Verdict, rebuilt: Option<Step>, held: Option<Standing>, only_order: bool) -> Standing {
     match (verdict, rebuilt, held) {
         (_, Some(step), None) | (Verdict::Step(step), None, None) => Standing::Step(step),
         (_, Some(step), Some(Standing::Deferred(_))) if only_order => Standing::Step(step),
