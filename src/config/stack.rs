@@ -107,7 +107,9 @@ impl<'a> Stack<'a> {
         self.problems.extend(interpolate::interpolate(&mut root, self.input.environment));
         if layer < Layer::Project {
             self.refuse_identity(&mut root, layer);
-            profiles.values_mut().for_each(|profile| self.refuse_identity(profile, layer));
+            for profile in profiles.values_mut() {
+                self.refuse_identity(profile, layer);
+            }
         }
         for (path, origin) in self.take_includes(&mut root) {
             self.include(layer, &base, &path, &origin, from)?;

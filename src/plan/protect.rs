@@ -48,7 +48,9 @@ pub(super) fn is_lifting(step: &Step) -> bool {
 
 /// Of a step, the part that takes the protection away; the rest is planned once that is done.
 pub(super) fn lifting(mut step: Step) -> Step {
+    let whole = step.changes.len();
     step.changes.retain(is_lifted_by);
-    step.detail = vec!["the rest follows once it is no longer protected".to_owned()];
+    let rest = (step.changes.len() < whole).then(|| "the rest follows once it is no longer protected".to_owned());
+    step.detail = rest.into_iter().collect();
     Step { action: Action::Update, disruption: Disruption::None, ..step }
 }

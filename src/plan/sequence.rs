@@ -24,6 +24,8 @@ enum Standing {
     /// It stays although it should go; so does all that it needs and all that it holds.
     Protected(Hold),
     Deferred(ResourceId),
+    /// Would go, once this one that needs it is no longer protected.
+    Spared(ResourceId),
 }
 
 pub(super) fn sequence(
@@ -44,7 +46,12 @@ pub(super) fn sequence(
             let node = graph.at(position);
             standings[position] = held[position].clone().unwrap_or_else(|| {
                 let standing = stand(graph, position, verdicts[position].clone(), observed, &standings);
-                spare(node, standing, &verdicts[position], observed.get(node.resource.id()), options)
+                let outside = matches!(standing, Standing::Outside);
+                if !outside && (goes(&standing) || lives_in_what_goes(graph, position, &standings)) {
+                    spare(node, standing, &verdicts[position], observed.get(node.resource.id()), options)
+                } else {
+                    standing
+                }
             });
         }
         let before = held.iter().flatten().count();
@@ -73,6 +80,7 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     let mut vanishes = Vec::new();
     let mut shaken = None;
     let mut undermined = Vec::new();
+    let mut awaited = false;
     for (parent, link) in graph.parents(position) {
         let parent_id = graph.at(parent).resource.id();
         match &standings[parent] {
@@ -112,9 +120,9 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
             Standing::Blocked(_) | Standing::Protected(_) => {
                 held = Some(Standing::Blocked(Hold::Waits(parent_id.clone())));
             }
-            // A parent that waits for this very step does not hold it back.
-            Standing::Deferred(until) if until == id => {}
-            Standing::Deferred(until) => {
+            // A parent that waits for this one's protection to go does not hold that back, only the rest.
+            Standing::Deferred(until) | Standing::Spared(until) if until == id => awaited = true,
+            Standing::Deferred(until) | Standing::Spared(until) => {
                 shaken = shaken.or_else(|| (link == Link::Within).then(|| until.clone()));
                 held = held.or_else(|| Some(Standing::Deferred(until.clone())));
             }
@@ -130,7 +138,10 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     }
     let parent_moves = matches!(held, Some(Standing::Deferred(_)));
     let only_order = parent_moves && !waits_for_sight(graph, position, standings);
-    settle(verdict, rebuilt, held, only_order)
+    match verdict {
+        Verdict::Step(step) if awaited && protect::is_lifting(&step) => Standing::Step(protect::lifting(step)),
+        verdict => settle(verdict, rebuilt, held, only_order),
+    }
 }
 
 /// Between what a thing needs by itself, what its relatives do to it, and what holds it back.
@@ -157,7 +168,7 @@ fn pass_on(graph: &Graph, position: usize, standings: &[Standing]) -> Standing {
             Standing::Protected(_) => {
                 return Standing::Blocked(Hold::Waits(graph.at(parent).resource.id().clone()));
             }
-            deferred @ Standing::Deferred(_) => worst = deferred.clone(),
+            deferred @ (Standing::Deferred(_) | Standing::Spared(_)) => worst = deferred.clone(),
             _ => {}
         }
     }
@@ -172,19 +183,26 @@ fn spare(
     observation: &Observation,
     options: &Options,
 ) -> Standing {
-    let goes = match &standing {
-        Standing::Vanishes(_) => true,
-        Standing::Step(step) => matches!(step.action, Action::Delete | Action::Replace) || is_made_anew(step),
-        _ => false,
-    };
-    let refused = goes.then(|| protect::refusal(node, observation, options)).flatten();
-    let Some(why) = refused else { return standing };
+    let Some(why) = protect::refusal(node, observation, options) else { return standing };
     match verdict {
         Verdict::Step(step) if step.changes.iter().any(protect::is_lifted_by) => {
             Standing::Step(protect::lifting(step.clone()))
         }
         _ => Standing::Protected(Hold::Protected(why)),
     }
+}
+
+/// Whether it, or what lives inside, is gone on the way.
+fn goes(standing: &Standing) -> bool {
+    match standing {
+        Standing::Vanishes(_) => true,
+        Standing::Step(step) => step.action == Action::Delete || is_made_anew(step),
+        _ => false,
+    }
+}
+
+fn lives_in_what_goes(graph: &Graph, position: usize, standings: &[Standing]) -> bool {
+    graph.parents(position).any(|(parent, link)| link == Link::Within && goes(&standings[parent]))
 }
 
 /// Whether what lived inside is gone afterwards.
@@ -203,7 +221,7 @@ fn is_shaken(step: &Step, link: Link) -> bool {
 
 /// Whether some parent is itself deferred, rather than merely having a step of its own.
 fn waits_for_sight(graph: &Graph, position: usize, standings: &[Standing]) -> bool {
-    graph.parents(position).any(|(parent, _)| matches!(standings[parent], Standing::Deferred(_)))
+    graph.parents(position).any(|(parent, _)| matches!(standings[parent], Standing::Deferred(_) | Standing::Spared(_)))
 }
 
 fn because(parent: &ResourceId) -> Reason {
@@ -229,7 +247,8 @@ fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Opti
         let id = || graph.at(child).resource.id().clone();
         match &standings[child] {
             Standing::Protected(_) => Some(Standing::Protected(Hold::Needed(id()))),
-            Standing::Step(step) if link != Link::After && protect::is_lifting(step) => Some(Standing::Deferred(id())),
+            Standing::Step(step) if link != Link::After && protect::is_lifting(step) => Some(Standing::Spared(id())),
+            Standing::Spared(until) if link != Link::After => Some(Standing::Spared(until.clone())),
             Standing::Outside if link != Link::After => Some(Standing::Blocked(Hold::Unselected(id()))),
             Standing::Blocked(Hold::Unselected(deeper)) if link != Link::After => {
                 Some(Standing::Blocked(Hold::Unselected(deeper.clone())))
@@ -267,7 +286,7 @@ fn collect(
             Standing::Step(step) if step.action == Action::Delete => deletes.push(step),
             Standing::Step(step) => plan.steps.push(step),
             Standing::Blocked(why) | Standing::Protected(why) => plan.blocked.push(Blocked { resource, why }),
-            Standing::Deferred(until) => plan.deferred.push(Deferred { resource, until }),
+            Standing::Deferred(until) | Standing::Spared(until) => plan.deferred.push(Deferred { resource, until }),
         }
     }
     deletes.reverse();

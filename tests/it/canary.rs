@@ -1,5 +1,7 @@
 //! A secret setting of a driver is in nothing that is kept or said.
 
+use std::fmt::Write as _;
+
 use crate::support::sandbox::Sandbox;
 
 const SECRET: &str = "c4n4ry-8c1f0e77";
@@ -34,7 +36,7 @@ fn everything(sandbox: &Sandbox) -> String {
         }
         for file in sandbox.files("").into_iter().filter(|file| !GIVEN.iter().any(|given| file.ends_with(given))) {
             let bytes = std::fs::read(sandbox.home().join(&file)).unwrap_or_default();
-            text += &format!("\n{file}: {}", String::from_utf8_lossy(&bytes));
+            write!(text, "\n{file}: {}", String::from_utf8_lossy(&bytes)).expect("a string takes it");
         }
     }
     text

@@ -7,6 +7,7 @@ use libmachine::config::{Config, Layer, file};
 use libmachine::value::Path;
 use proptest::prelude::*;
 
+use crate::support::chance;
 use crate::support::project::Project;
 
 fn machine(config: &Config, name: &str) -> file::Machine {
@@ -240,7 +241,7 @@ fn leaves(value: &serde_json::Value, at: &Path, found: &mut Vec<(Path, serde_jso
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chance::config(96))]
 
     #[test]
     fn any_tree_written_as_yaml_is_read_back_the_same(tree in tree()) {

@@ -18,6 +18,7 @@ use libmachine::value::Attributes;
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::chance;
 use crate::support::thing::{Thing, id, thing};
 
 type Calls = Arc<Mutex<Vec<(ResourceId, String)>>>;
@@ -189,7 +190,7 @@ fn tools(parallel: usize) -> Tools {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chance::config(1500))]
 
     #[test]
     fn what_apply_calls_is_what_the_plan_says(draws in prop::collection::vec(draw(), 1..14), parallel in 1_usize..8) {

@@ -15,6 +15,7 @@ use libmachine::store::Recorded;
 use libmachine::value::Attributes;
 use proptest::prelude::*;
 
+use crate::support::chance;
 use crate::support::thing::{Thing, id, thing};
 
 /// A resource as the generator draws it. Parents are counted downwards from itself.
@@ -228,7 +229,7 @@ impl Case {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chance::config(2000))]
 
     #[test]
     fn any_plan_carried_out_in_any_allowed_order_leaves_nothing_to_do(

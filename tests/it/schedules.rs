@@ -1,8 +1,7 @@
 //! Random projects, changes, faults, kills and losses, ten thousand at a time: whatever came before, the run that is left
 //! alone ends where it should.
 //!
-//! `MACHINE_TEST_RUNS` says how many, `MACHINE_TEST_SEED` from which seed; a case that fails is made as small as it can be and
-//! kept beside this file.
+//! A case that fails is made as small as it can be and kept beside this file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::chance;
 use crate::support::ledger::{Answer, Entry, Ledger, Listing, Memory};
 use crate::support::mortal::{Fate, MortalStore};
 use crate::support::thing::id;
@@ -176,18 +176,13 @@ fn context() -> Context {
     Context { owner, outputs, progress, cancel: CancellationToken::new(), token: String::new() }
 }
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
-}
-
 #[test]
 #[expect(clippy::print_stderr, reason = "a run that hangs or is killed must have said its seed")]
 fn whatever_happened_before_the_run_that_is_left_alone_ends_where_it_should() {
-    let runs = number("MACHINE_TEST_RUNS").unwrap_or(4000);
-    let seed = number("MACHINE_TEST_SEED").unwrap_or_else(rand_seed);
+    let (seed, runs) = (chance::seed(), chance::runs(4000));
     eprintln!("MACHINE_TEST_SEED={seed} MACHINE_TEST_RUNS={runs}");
     let config = ProptestConfig {
-        cases: u32::try_from(runs).expect("a number of runs"),
+        cases: runs,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/it/schedules.saved"))),
         source_file: Some(file!()),
         max_shrink_iters: 20_000,
@@ -218,10 +213,6 @@ fn whatever_happened_before_the_run_that_is_left_alone_ends_where_it_should() {
     if let Err(failure) = outcome {
         panic!("with MACHINE_TEST_SEED={seed}: {failure}");
     }
-}
-
-fn rand_seed() -> u64 {
-    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), "a seed")
 }
 
 #[test]

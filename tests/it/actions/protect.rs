@@ -126,3 +126,61 @@ fn a_destroy_spares_what_the_file_has_just_begun_to_protect() {
     world.sandbox.ok("destroy -y --allow-destroy db");
     assert_eq!(world.objects(), Vec::<String>::new());
 }
+
+#[test]
+fn what_is_made_on_the_way_waits_for_the_protection_it_takes_away() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"image": 2}))
+        .seen("vm/web", attributes! {"image": 1})
+        .wanted(thing("disk/web", attributes! {}).within("vm/web"))
+        .wanted(thing("data/web", attributes! {"cpus": 2, "protect": null}).uses("disk/web"))
+        .seen("data/web", attributes! {"cpus": 1, "protect": true});
+    assert_snapshot!(scene.printed(), @r"
+      ~ data/web update  not as the Machinefile asks · the rest follows once it is no longer protected
+            protect  true → (none)
+      ? vm/web seen once data/web is done
+      ? disk/web seen once data/web is done
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete, 2 to be seen; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn nothing_is_taken_from_under_what_is_only_just_losing_its_protection() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"image": 2}))
+        .seen("vm/web", attributes! {"image": 1})
+        .wanted(thing("disk/web", attributes! {}).within("vm/web"))
+        .seen("disk/web", attributes! {})
+        .wanted(thing("data/web", attributes! {"protect": null}).uses("disk/web"))
+        .seen("data/web", attributes! {"protect": true});
+    assert_snapshot!(scene.printed(), @r"
+      ~ data/web update  not as the Machinefile asks
+            protect  true → (none)
+      ? vm/web seen once data/web is done
+      ? disk/web seen once data/web is done
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete, 2 to be seen; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn what_waits_for_something_else_keeps_its_protection_too() {
+    let scene = Scene::default()
+        .wanted(thing("vm/db", attributes! {"image": 2, "protect": true}))
+        .seen("vm/db", attributes! {"image": 1, "protect": true})
+        .wanted(thing("vm/web", attributes! {"image": 2}))
+        .seen("vm/web", attributes! {"image": 1})
+        .wanted(thing("net/web", attributes! {}).after("vm/db"))
+        .wanted(thing("data/web", attributes! {"protect": null}).within("vm/web").after("net/web"))
+        .seen("data/web", attributes! {"protect": true});
+    assert_snapshot!(scene.printed(), @r"
+      ~ data/web update  not as the Machinefile asks
+            protect  true → (none)
+      ? vm/web seen once data/web is done
+      ! vm/db blocked: it is protected (`protect: true` is written on it): apply `protect: false` first, or give --allow-destroy db
+      ! net/web blocked: vm/db comes first and is blocked
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete, 1 to be seen, 2 blocked; 0 resources unchanged.
+    ");
+}

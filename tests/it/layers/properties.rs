@@ -6,6 +6,7 @@ use libmachine::schema;
 use libmachine::value::{Path, Value};
 use proptest::prelude::*;
 
+use crate::support::chance;
 use crate::support::project::Project;
 
 /// Trees in which a key is always of one kind: `m*` a map, `l*` a list, others scalars.
@@ -53,7 +54,7 @@ fn dump(config: &Config) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chance::config(24))]
 
     #[test]
     fn what_is_dumped_is_the_same_configuration_again(a in tree(), b in tree()) {

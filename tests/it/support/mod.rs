@@ -1,6 +1,7 @@
 //! What tests are written with.
 
 pub mod backend;
+pub mod chance;
 pub mod ledger;
 pub mod mortal;
 pub mod postgres;

@@ -68,8 +68,11 @@ impl Server {
             said.push_str(&line);
             said.push('\n');
         }
-        // Nobody waits for what it says from now on, and it must not stop for want of a reader.
-        std::thread::spawn(move || lines.for_each(drop));
+        // It must not stop for want of a reader, and what ends is waited for.
+        std::thread::spawn(move || {
+            lines.for_each(drop);
+            child.wait()
+        });
         Self { folder, _input: Mutex::new(input) }
     }
 }
