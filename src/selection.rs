@@ -6,7 +6,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::graph::Graph;
 use crate::id::ResourceId;
-use crate::resource::{Resource, mark};
+use crate::resource::{Link, Resource, mark};
 use crate::value::{Attributes, Value, plain};
 
 /// One word that names resources: a machine (a counted one's name means its members), a resource's id, either with `*`
@@ -151,7 +151,13 @@ fn spread(graph: &Graph, from: &[usize], marks: &mut [bool], mark: bool) {
         if wanted == mark {
             graph.parents(at).map(|(parent, _)| parent).filter(alike).collect()
         } else {
-            graph.children(at).map(|(child, _)| child).filter(alike).collect()
+            let machine = graph.at(at).resource.machine();
+            // What only came later can be without it, unless both are of one machine.
+            let hangs_on = |(child, link): &(usize, Link)| {
+                let of_one = machine.is_some() && graph.at(*child).resource.machine() == machine;
+                !mark || *link != Link::After || of_one
+            };
+            graph.children(at).filter(hangs_on).map(|(child, _)| child).filter(alike).collect()
         }
     });
 }

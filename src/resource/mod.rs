@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use change::{Change, diff, moved};
+pub use change::{Change, concerns, diff, follow, made, moved};
 pub use context::{Context, Outputs, Progress};
 pub use failure::{Failure, Retry};
 pub use impact::{Disruption, Impact};
@@ -108,6 +108,7 @@ impl Parent {
 /// - `read` changes nothing.
 /// - `create`, `update` and `delete` may be called again after having been cut anywhere, and then end where one
 ///   uninterrupted call would have. `create` of what exists completes it; `delete` of what is gone succeeds.
+/// - `update` makes the changes it is given and no others: what differs beside them differs for a reason.
 /// - Every object made carries the owner of the context.
 /// - They return the attributes as `read` would now see them.
 /// - Secrets appear in no attribute, message or event.

@@ -12,14 +12,15 @@ use libmachine::dirs::Dirs;
 use libmachine::host::{Hosts, expand};
 use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::keyring::{Cipher, Keyring};
-use libmachine::resource::{Context, Disruption, Impact, Observation, Outputs, Progress, Resource, diff};
+use libmachine::resource::{Context, Disruption, Failure, Impact, Observation, Outputs, Progress, Resource, diff};
 use libmachine::store::Files;
 use libmachine::transport::{Command, Error, Lines, Output, Transport};
-use libmachine::value::{Path, Value, json};
+use libmachine::value::{Attributes, Path, Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 mod disks;
+mod updates;
 
 type Answer = Result<Output, Error>;
 
@@ -167,11 +168,18 @@ impl World {
         if kind == "host" { seen } else { self.get(kind).read(&self.cx).await }
     }
 
-    async fn present(&self, kind: &str) -> libmachine::value::Attributes {
+    async fn present(&self, kind: &str) -> Attributes {
         match self.read(kind).await {
             Observation::Present(attributes) => attributes,
             other => panic!("{kind}: {other:?}"),
         }
+    }
+
+    /// Changes all that differs.
+    async fn update(&self, kind: &str) -> Result<Attributes, Failure> {
+        let seen = self.present(kind).await;
+        let resource = self.get(kind);
+        resource.update(&self.cx, &diff(resource.desired(), &seen)).await
     }
 
     /// `path before after impact`, one per change.
@@ -343,7 +351,7 @@ async fn a_version_nobody_offers_is_told_with_those_that_are() {
     let world = World::with(Some("28"), &json!({}));
     world.present("engine.package").await;
     world.script.answer(INSTALL, said(10, "refreshing the package lists\noffered: 26.1.5+dfsg1-9\n"));
-    let failure = world.get("engine.package").update(&world.cx, &[]).await.unwrap_err();
+    let failure = world.update("engine.package").await.unwrap_err();
     assert_eq!(failure.message, "no version of docker.io is 28");
     assert_eq!(failure.hint.as_deref(), Some("offered are: 26.1.5+dfsg1-9"));
     assert!(
@@ -376,7 +384,7 @@ async fn options_are_put_in_force_together_with_those_made_by_hand() {
     let reload = Impact::InPlace(Disruption::Reload, Some("reloads the engine".to_owned()));
     assert_eq!(world.changes("engine.daemon").await, [("options.max-concurrent-downloads".to_owned(), reload)]);
     world.script.answer(APPLY, said(0, ""));
-    world.get("engine.daemon").update(&world.cx, &[]).await.unwrap();
+    world.update("engine.daemon").await.unwrap();
     let script = &world.script.asked_for(APPLY)[0];
     assert!(script.starts_with("sh -s -- reload 60\n"), "{script}");
     let (new, rest) = script.split_once("either=").unwrap();
@@ -392,7 +400,7 @@ async fn a_refused_option_is_named() {
         APPLY,
         said(10, "unable to configure: the following directives don't match any configuration option: dnss\n"),
     );
-    let failure = world.get("engine.daemon").update(&world.cx, &[]).await.unwrap_err();
+    let failure = world.update("engine.daemon").await.unwrap_err();
     assert_eq!(failure.message, "the engine refuses option `dnss`; nothing was changed");
     assert_eq!(failure.detail.len(), 1);
 }

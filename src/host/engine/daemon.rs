@@ -14,13 +14,15 @@ use crate::host::engine::options::{self, Merge};
 use crate::host::facts::Facts;
 use crate::host::reach::Reach;
 use crate::id::{Kind, ResourceId};
-use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, made};
 use crate::transport::{Command, Output, quote};
 use crate::value::{Attributes, Value};
 
 pub(crate) const KIND: Kind = "engine.daemon";
 
 const APPLY: &str = concat!(include_str!("../lock.sh"), include_str!("apply.sh"));
+
+const OPTIONS: &str = "options";
 
 /// How long an engine may take to answer, on hardware.
 const ANSWER: Duration = Duration::from_mins(1);
@@ -44,7 +46,7 @@ impl Daemon {
         Self {
             id: ResourceId::new(KIND, &reach.name),
             parents: vec![Parent::within(ResourceId::new(super::package::KIND, &reach.name))],
-            desired: crate::attributes! { "options": options, "running": true },
+            desired: crate::attributes! { OPTIONS: options, "running": true },
             options,
             reach: Arc::clone(reach),
         }
@@ -74,7 +76,7 @@ impl Daemon {
         let info = facts.info.as_ref();
         let count = |key: &str| info.and_then(|info| info[key].as_u64()).unwrap_or(0);
         let mut seen = crate::attributes! {
-            "options": merge.owned(),
+            OPTIONS: merge.owned(),
             "running": info.is_some(),
             "containers": count("ContainersRunning"),
             "live-restore": info.is_some_and(|info| info["LiveRestoreEnabled"] == true),
@@ -85,13 +87,15 @@ impl Daemon {
         Ok(seen)
     }
 
-    async fn apply(&self, cx: &Context, ours: &Map<String, Value>) -> Result<(), Failure> {
+    async fn apply(&self, cx: &Context, target: Target<'_>) -> Result<(), Failure> {
         self.reach.forget();
         let facts = self.facts(cx).await.map_err(Failure::new)?;
         let found = found(&facts, &self.reach).map_err(Failure::new)?;
-        let merge = Merge { ours, applied: &facts.applied, found: &found };
+        let merge = Merge { ours: &self.options, applied: &facts.applied, found: &found };
+        let ours = target.of(&merge);
+        let merge = Merge { ours: &ours, ..merge };
         let running = facts.info.is_some();
-        let changed = merge.merged() != found || facts.applied != *ours;
+        let changed = merge.merged() != found || facts.applied != ours;
         if running && !changed {
             return Ok(());
         }
@@ -101,6 +105,31 @@ impl Daemon {
         let command = script(&merge, how, limit).timeout(7 * ANSWER);
         let output = self.reach.run_quietly(cx, command).await?;
         if output.success() { Ok(()) } else { Err(refusal(&merge, &output)) }
+    }
+}
+
+/// Which options are to be ours.
+#[derive(Clone, Copy, Debug)]
+enum Target<'a> {
+    Declared,
+    /// Those that are there with these changes.
+    Changed(&'a [Change]),
+    Nothing,
+}
+
+impl Target<'_> {
+    fn of(self, declared: &Merge<'_>) -> Map<String, Value> {
+        match self {
+            Self::Declared => declared.ours.clone(),
+            Self::Nothing => Map::new(),
+            Self::Changed(changes) => {
+                let mut all = made(&crate::attributes! { OPTIONS: declared.owned() }, changes);
+                match all.remove(OPTIONS) {
+                    Some(Value::Object(options)) => options,
+                    _ => Map::new(),
+                }
+            }
+        }
     }
 }
 
@@ -179,7 +208,7 @@ impl Resource for Daemon {
         let [kind, name, inner @ ..] = change.path.keys() else {
             return Impact::InPlace(Disruption::None, Some("starts the engine".to_owned()));
         };
-        debug_assert_eq!(kind, "options");
+        debug_assert_eq!(kind, OPTIONS);
         let removed = inner.is_empty() && change.after.is_none();
         let text = match options::disruption(name, removed) {
             (Disruption::Reload, _) => {
@@ -201,16 +230,17 @@ impl Resource for Daemon {
     }
 
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
-        self.apply(cx, &self.options).await?;
+        self.apply(cx, Target::Declared).await?;
         self.look(cx).await.map_err(Failure::new)
     }
 
-    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
-        self.create(cx).await
+    async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
+        self.apply(cx, Target::Changed(changes)).await?;
+        self.look(cx).await.map_err(Failure::new)
     }
 
     /// Takes our options back; the engine itself belongs to its packages.
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {
-        self.apply(cx, &Map::new()).await
+        self.apply(cx, Target::Nothing).await
     }
 }

@@ -11,7 +11,7 @@ use crate::host::engine::release::{ENGINES, Release};
 use crate::host::facts::{Facts, Package};
 use crate::host::reach::Reach;
 use crate::id::{Kind, ResourceId};
-use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, concerns};
 use crate::transport::{Command, Output};
 use crate::value::{Attributes, Value, plain};
 
@@ -25,6 +25,8 @@ const LOCK: Duration = Duration::from_mins(5);
 
 /// No version that begins as wanted is offered.
 const NOT_OFFERED: i32 = 10;
+
+const VERSION: &str = "version";
 
 const REMOVE: &str = r#"
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -50,7 +52,7 @@ impl Packages {
             desired.insert("compose".to_owned(), true.into());
         }
         if let Some(version) = &engine.version {
-            desired.insert("version".to_owned(), version.as_str().into());
+            desired.insert(VERSION.to_owned(), version.as_str().into());
         }
         Self {
             id: ResourceId::new(KIND, &reach.name),
@@ -69,7 +71,7 @@ impl Packages {
         let mut seen = attributes! {
             "installed": true,
             "compose": facts.compose.is_some(),
-            "version": wanted.unwrap_or(&exact),
+            VERSION: wanted.unwrap_or(&exact),
             "exact-version": exact.as_str(),
             "containers": running(facts),
         };
@@ -79,17 +81,27 @@ impl Packages {
         Some(seen)
     }
 
-    async fn install(&self, cx: &Context) -> Result<(), Failure> {
+    async fn result(&self, cx: &Context) -> Result<Attributes, Failure> {
+        let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
+        self.seen(&facts).ok_or_else(|| Failure::new("the packages are installed and there is still no engine"))
+    }
+
+    /// An engine that is there keeps its version unless that is to be `moved`.
+    async fn install(&self, cx: &Context, moved: bool) -> Result<(), Failure> {
         let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
         let Some(release) = Release::of(&facts) else {
             let system = facts.system();
             return Err(Failure::new(format!("installing the engine on {system} is not supported"))
                 .hint(format!("supported: {}; or use an image that has the engine", Release::supported())));
         };
-        let engine = installed(&facts).map_or(release.packages[0], |package| package.name.as_str());
+        let there = installed(&facts);
+        let engine = there.map_or(release.packages[0], |package| package.name.as_str());
+        let version = self.version.as_deref().filter(|_| moved);
+        let stays = there.is_some() && !moved;
         let packages = release.packages.iter().filter(|name| **name != release.packages[0] || **name == engine);
+        let packages = packages.filter(|name| !stays || **name != engine);
         let wait = self.reach.patiently(cx, LOCK).as_secs().to_string();
-        let arguments = [wait.as_str(), self.version.as_deref().unwrap_or_default(), engine];
+        let arguments = [wait.as_str(), version.unwrap_or_default(), engine];
         let arguments: Vec<&str> = arguments.into_iter().chain(packages.copied()).collect();
         cx.progress.say(format!("installing {}", release.packages.join(", ")));
         let output = self.reach.run(cx, Command::script(INSTALL, arguments).timeout(LIMIT)).await?;
@@ -153,7 +165,7 @@ impl Resource for Packages {
     }
 
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
-        if change.path.keys().first().is_none_or(|key| key != "version") {
+        if change.path.keys().first().is_none_or(|key| key != VERSION) {
             return Impact::InPlace(Disruption::None, None);
         }
         let text = |value: &Option<Value>| value.as_ref().map(plain).unwrap_or_default();
@@ -179,13 +191,13 @@ impl Resource for Packages {
     }
 
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
-        self.install(cx).await?;
-        let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
-        self.seen(&facts).ok_or_else(|| Failure::new("the packages are installed and there is still no engine"))
+        self.install(cx, true).await?;
+        self.result(cx).await
     }
 
-    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
-        self.create(cx).await
+    async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
+        self.install(cx, concerns(changes, VERSION)).await?;
+        self.result(cx).await
     }
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {

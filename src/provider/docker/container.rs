@@ -16,7 +16,9 @@ use crate::provider::docker::seed::{self, Record};
 use crate::provider::docker::{CONTAINER, Docker, execute, label, network, power, rebuild, volume};
 use crate::provider::qemu::access;
 use crate::provider::{claims, output};
-use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Source};
+use crate::resource::{
+    Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Source, concerns, diff,
+};
 use crate::value::{Attributes, Value, json};
 
 #[derive(Debug)]
@@ -96,12 +98,15 @@ impl Container {
     }
 
     /// Brings the machine to what it should be from wherever it is.
-    async fn converge(&self, cx: &Context) -> Result<Attributes, Failure> {
+    async fn converge(&self, changes: Option<&[Change]>, cx: &Context) -> Result<Attributes, Failure> {
         let wanted = self.wanted.as_ref().ok_or_else(|| Failure::new("nothing says what it should be"))?;
         let engine = self.place.setup.engine().await?;
-        match self.recover(engine).await? {
-            None => self.make(wanted, engine, cx).await?,
-            Some(found) => self.change(wanted, found, engine, cx).await?,
+        match (self.recover(engine).await?, changes) {
+            (None, _) => self.make(wanted, engine, cx).await?,
+            (Some(found), None) => {
+                self.change(wanted, &diff(&self.desired, &self.seen(&found, cx)), found, engine, cx).await?
+            }
+            (Some(found), Some(changes)) => self.change(wanted, changes, found, engine, cx).await?,
         }
         let found = self.find().await?.ok_or_else(|| Failure::new(format!("{} vanished", self.id)))?;
         Ok(self.seen(&found, cx))
@@ -166,26 +171,41 @@ impl Container {
         self.seed(record, wanted, engine, &found.name, cx).await
     }
 
-    async fn change(&self, wanted: &Wanted, found: Found, engine: &Engine, cx: &Context) -> Result<(), Failure> {
+    async fn change(
+        &self,
+        wanted: &Wanted,
+        changes: &[Change],
+        found: Found,
+        engine: &Engine,
+        cx: &Context,
+    ) -> Result<(), Failure> {
         let [name, _] = names(&self.place.setup, self.id.name());
-        self.reseed(wanted, &found, engine, cx).await?;
-        let asked = self.place.setup.settings.privileged.map_or(found.isolation, Isolation::of);
+        if concerns(changes, "seed") || concerns(changes, access::ATTRIBUTE) {
+            self.reseed(wanted, &found, engine, cx).await?;
+        }
+        let asked = self.place.setup.settings.privileged.filter(|_| concerns(changes, "privileged"));
+        let asked = asked.map_or(found.isolation, Isolation::of);
+        let plan = found.plan.with(&wanted.plan, changes);
+        let limits = Limits {
+            ram: found.ram.filter(|_| !concerns(changes, "ram")).unwrap_or(wanted.limits.ram),
+            cpus: found.cpus.filter(|_| !concerns(changes, "cpus")).unwrap_or(wanted.limits.cpus),
+        };
         // A container keeps to the network it was made on, even when there is another one of that name.
         let stray = found.power == "stopped" && found.network != network::id(&self.place, engine).await?;
-        if found.plan != wanted.plan || found.isolation != asked || stray {
+        if found.plan != plan || found.isolation != asked || stray {
             let blueprint = Blueprint {
                 id: &self.id,
-                plan: &wanted.plan,
+                plan: &plan,
                 image: String::new(),
                 isolation: asked,
                 host_key: found.host_key.clone(),
-                limits: wanted.limits,
+                limits,
             };
             rebuild::rebuild(&self.place, engine, blueprint, cx).await?;
             return start(engine, &name, self.id.name()).await;
         }
-        if (found.ram, found.cpus) != (Some(wanted.limits.ram), Some(wanted.limits.cpus)) {
-            limit(engine, &name, wanted.limits).await?;
+        if (found.ram, found.cpus) != (Some(limits.ram), Some(limits.cpus)) {
+            limit(engine, &name, limits).await?;
         }
         power::run(engine, &found, self.id.name(), cx).await
     }
@@ -293,11 +313,11 @@ impl Resource for Container {
     }
 
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
-        self.converge(cx).await
+        self.converge(None, cx).await
     }
 
-    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
-        self.converge(cx).await
+    async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
+        self.converge(Some(changes), cx).await
     }
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use crate::attributes;
 use crate::desired::{self, Forward, Protocol};
 use crate::provider::docker::image::Recipe;
 use crate::provider::docker::{ROOT, Setup};
+use crate::resource::{Change, follow};
 use crate::value::Attributes;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,23 @@ impl Plan {
         }
     }
 
+    /// This with some changes on the way to `target`.
+    pub(super) fn with(&self, target: &Self, changes: &[Change]) -> Self {
+        let mut all = self.clone();
+        for change in changes {
+            match change.path.keys() {
+                [name, ..] if name == "image" => all.image.clone_from(&target.image),
+                [name, ..] if name == "address" => all.address = target.address,
+                [name, ..] if name == "segment" => all.segment.clone_from(&target.segment),
+                [name, ..] if name == "init" => all.init.clone_from(&target.init),
+                [name, rest @ ..] if name == "ports" => follow(&mut all.ports, &target.ports, rest),
+                [name, rest @ ..] if name == "disks" => follow(&mut all.disks, &target.disks, rest),
+                _ => {}
+            }
+        }
+        all
+    }
+
     /// `10.85.3.7/16`.
     pub(super) fn end(&self) -> String {
         format!("{}/{}", self.address, self.segment.rsplit_once('/').map_or("32", |(_, prefix)| prefix))
@@ -76,6 +94,32 @@ fn listen(forward: &Forward) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::diff;
+
+    fn plan(image: &str, port: u16, disk: &str, address: [u8; 4]) -> Plan {
+        Plan {
+            image: image.into(),
+            ports: BTreeMap::from([("127.0.0.1:8080/tcp".into(), port), (format!("127.0.0.1:{port}/tcp"), 1)]),
+            disks: BTreeMap::from([(disk.to_owned(), "/data".into())]),
+            address: address.into(),
+            segment: format!("{}.0.0.0/8", address[0]),
+            init: format!("/{image}"),
+        }
+    }
+
+    #[test]
+    fn some_changes_are_made_without_the_others() {
+        let (before, after) = (plan("a", 80, "data", [10, 0, 0, 1]), plan("b", 81, "more", [11, 0, 0, 2]));
+        let changes = diff(&after.attributes(), &before.attributes());
+        assert_eq!(changes.len(), 9);
+        for (nth, change) in changes.iter().enumerate() {
+            let with = before.with(&after, std::slice::from_ref(change));
+            let mut left = changes.clone();
+            left.remove(nth);
+            assert_eq!(diff(&after.attributes(), &with.attributes()), left, "{}", change.path);
+        }
+        assert_eq!(before.with(&after, &changes), after);
+    }
 
     #[test]
     fn a_plan_says_where_ports_lead_and_which_address_is_added() {

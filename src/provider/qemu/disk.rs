@@ -15,7 +15,7 @@ use crate::provider::qemu::image::Recipe;
 use crate::provider::qemu::power::{Applied, monitor_of};
 use crate::provider::qemu::store::{self, BASE};
 use crate::provider::qemu::{DISK, Setup, qcow2};
-use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, mark};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, concerns, mark};
 use crate::value::{Attributes, json};
 
 /// The disk a machine boots from.
@@ -219,14 +219,13 @@ impl Resource for Disk {
         self.present()
     }
 
-    async fn update(&self, _cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
+    async fn update(&self, _cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
         let observed = self.present()?;
-        if let Some(plan) = &self.plan {
+        let Some(plan) = &self.plan else { return Ok(observed) };
+        if concerns(changes, mark::PROTECT) {
             self.write_marks(plan)?;
         }
-        if let Some(plan) = &self.plan
-            && observed["size"].as_u64().is_some_and(|size| size < plan.size)
-        {
+        if concerns(changes, "size") && observed["size"].as_u64().is_some_and(|size| size < plan.size) {
             self.grow(plan.size).await?;
         }
         self.present()

@@ -21,8 +21,8 @@ use crate::provider::qemu::folder::{Folder, remove_file};
 use crate::provider::qemu::monitor::{Monitor, protocol};
 use crate::provider::qemu::process::Process;
 use crate::provider::qemu::segment::{self, Segment};
-use crate::provider::qemu::{Setup, plug, process, seed, store};
-use crate::resource::{Context, Failure, Resource};
+use crate::provider::qemu::{Setup, card, plug, process, seed, store};
+use crate::resource::{Change, Context, Failure, Resource, follow, mark};
 use crate::value::json;
 
 const RECORD: &str = "vm.json";
@@ -83,6 +83,32 @@ impl Applied {
     pub(super) fn mark(&mut self, target: &Self) {
         self.protect = target.protect;
         self.tags.clone_from(&target.tags);
+    }
+
+    /// This with some changes on the way to `target`.
+    pub(super) fn with(&self, target: &Self, changes: &[Change]) -> Self {
+        let mut all = self.clone();
+        for change in changes {
+            match change.path.keys() {
+                [name, ..] if name == "cpus" => all.cpus = target.cpus,
+                [name, ..] if name == "ram" => all.ram = target.ram,
+                [name, ..] if name == "address" => all.address = target.address,
+                [name, ..] if name == mark::PROTECT => all.protect = target.protect,
+                [name, rest @ ..] if name == mark::TAGS => follow(&mut all.tags, &target.tags, rest),
+                [name, rest @ ..] if name == "ports" => follow(&mut all.ports, &target.ports, rest),
+                [name, rest @ ..] if name == "disks" => follow(&mut all.disks, &target.disks, rest),
+                [name, rest @ ..] if name == "nic" => {
+                    for (i, name) in card::NAMES.iter().enumerate() {
+                        if rest.first().is_none_or(|key| key == name) {
+                            all.cards[i] = target.cards[i].clone();
+                        }
+                    }
+                }
+                // The key that the next start lets in, and the start itself.
+                _ => all.project_key.clone_from(&target.project_key),
+            }
+        }
+        all
     }
 
     /// Under emulation until it is known to be otherwise.

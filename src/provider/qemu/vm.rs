@@ -105,6 +105,24 @@ impl Vm {
         Err(Failure::new(format!("{} stopped as soon as it was started", self.folder.machine())).detail(&console))
     }
 
+    /// Brings the machine to `target` from wherever it is.
+    async fn converge(&self, known: Option<Applied>, mut target: Applied, cx: &Context) -> Result<Attributes, Failure> {
+        if power::recover(&self.setup, &self.folder, &mut target).await? {
+            let mut applied = known.unwrap_or_else(|| target.clone());
+            applied.mark(&target);
+            applied.write(&self.folder)?;
+            let same = Applied { ports: target.ports.clone(), disks: target.disks.clone(), ..applied.clone() };
+            if same == target && plug::lacking(&applied, &target).is_some() {
+                plug::plug(&self.folder, &mut applied, &target).await?;
+                forward_live(&self.folder, &mut applied, &target).await?;
+                return self.running(&applied, cx).await;
+            }
+            power::stop(&self.setup, &self.folder, applied.patience(), cx).await?;
+        }
+        power::start(&self.setup, &self.folder, &mut target, cx).await?;
+        self.running(&target, cx).await
+    }
+
     /// What is wanted, with what earlier starts chose.
     fn target(&self, applied: Option<&Applied>) -> Result<Applied, Failure> {
         let plan = self.plan.clone().ok_or_else(|| Failure::new("nothing says what it should be"))?;
@@ -260,27 +278,22 @@ impl Resource for Vm {
     }
 
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
-        self.update(cx, &[]).await
-    }
-
-    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
         self.folder.prepare()?;
         let known = Applied::read(&self.folder)?;
-        let mut target = self.target(known.as_ref())?;
-        if power::recover(&self.setup, &self.folder, &mut target).await? {
-            let mut applied = known.clone().unwrap_or_else(|| target.clone());
-            applied.mark(&target);
-            applied.write(&self.folder)?;
-            let same = Applied { ports: target.ports.clone(), disks: target.disks.clone(), ..applied.clone() };
-            if same == target && plug::lacking(&applied, &target).is_some() {
-                plug::plug(&self.folder, &mut applied, &target).await?;
-                forward_live(&self.folder, &mut applied, &target).await?;
-                return self.running(&applied, cx).await;
-            }
-            power::stop(&self.setup, &self.folder, applied.patience(), cx).await?;
+        let target = self.target(known.as_ref())?;
+        self.converge(known, target, cx).await
+    }
+
+    async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
+        self.folder.prepare()?;
+        let known = Applied::read(&self.folder)?;
+        let known = known.ok_or_else(|| Failure::new(format!("{} vanished", self.id)).hint("run it again"))?;
+        let target = known.with(&self.target(Some(&known))?, changes);
+        if changes.iter().all(|change| [mark::PROTECT, mark::TAGS].iter().any(|mark| change.path.starts_with(mark))) {
+            target.write(&self.folder)?;
+            return Ok(self.seen(&target, power::state(&self.folder).await.as_str(), cx));
         }
-        power::start(&self.setup, &self.folder, &mut target, cx).await?;
-        self.running(&target, cx).await
+        self.converge(Some(known), target, cx).await
     }
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {
@@ -291,5 +304,38 @@ impl Resource for Vm {
             power::stop(&self.setup, &self.folder, patience, cx).await?;
         }
         power::forget(&self.setup, &self.folder).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::diff;
+
+    /// Another machine for each number.
+    fn applied(n: u8) -> Applied {
+        let text = format!(
+            r#"{{ "cpus": {n}, "ram": {n}, "ports": {{ "127.0.0.1:80/tcp": {n}, "127.0.0.1:{n}/tcp": 80 }},
+                "disks": {{ "root": {{ "readonly": {even} }}, "data-{n}": {{}} }},
+                "cards": [{{ "model": "e1000", "mac": "{n}" }}, {{ "model": "virtio", "mac": "{n}" }}],
+                "address": "10.85.1.{n}", "protect": {even}, "tags": {{ "tier": "{n}", "n{n}": "" }},
+                "ssh": 2222, "accelerator": null }}"#,
+            even = n % 2 == 0,
+        );
+        serde_json::from_str(&text).expect("a record")
+    }
+
+    #[test]
+    fn some_changes_are_made_without_the_others() {
+        let (before, after) = (applied(1), applied(2));
+        let changes = diff(&settled(&after), &settled(&before));
+        assert_eq!(changes.len(), 15);
+        for (nth, change) in changes.iter().enumerate() {
+            let with = before.with(&after, std::slice::from_ref(change));
+            let mut left = changes.clone();
+            left.remove(nth);
+            assert_eq!(diff(&settled(&after), &settled(&with)), left, "{}", change.path);
+        }
+        assert_eq!(before.with(&after, &changes), after);
     }
 }

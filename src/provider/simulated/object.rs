@@ -9,6 +9,9 @@ use crate::id::ResourceId;
 use crate::resource::{Change, Context, Disruption, Failure, Found, Impact, Observation, Parent, Resource, Source};
 use crate::value::{Attributes, Value, json};
 
+/// What the world keeps of what an object hangs on.
+const PARENTS: &str = "parents";
+
 /// Whose rules decide what a change means.
 #[derive(Debug)]
 enum Rules {
@@ -67,7 +70,7 @@ impl Object {
     fn written(&self) -> Attributes {
         let parents: Vec<_> = self.parents.iter().map(|p| json!([p.link.as_str(), p.id.as_str()])).collect();
         let mut attributes = self.desired.clone();
-        attributes.insert("parents".to_owned(), json!(parents));
+        attributes.insert(PARENTS.to_owned(), json!(parents));
         attributes
     }
 }
@@ -80,7 +83,7 @@ impl Listing {
 
 /// The world remembers what hangs on what, so that an orphan can be taken down in order.
 fn parents_of(attributes: &Attributes) -> Vec<Parent> {
-    let Some(list) = attributes.get("parents").and_then(Value::as_array) else { return Vec::new() };
+    let Some(list) = attributes.get(PARENTS).and_then(Value::as_array) else { return Vec::new() };
     list.iter()
         .filter_map(|pair| {
             let link = crate::resource::Link::parse(pair.get(0)?.as_str()?)?;
@@ -171,8 +174,9 @@ impl Resource for Object {
         self.source.world.put(&cx.owner.slug(), &self.id, self.written(), &self.parents).await
     }
 
-    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
-        self.source.world.put(&cx.owner.slug(), &self.id, self.written(), &self.parents).await
+    async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
+        let parents = self.written().remove(PARENTS).expect("written above");
+        self.source.world.change(&cx.owner.slug(), &self.id, changes, (PARENTS, parents)).await
     }
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {

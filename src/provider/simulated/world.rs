@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::weather::{Fate, Weather, storm};
 use crate::desired::{Forward, Protocol};
 use crate::id::ResourceId;
-use crate::resource::{Failure, Found, Link, Parent};
+use crate::resource::{Change, Failure, Found, Link, Parent, made};
 use crate::value::{Attributes, Value};
 
 const SCHEMA: &str = "
@@ -94,17 +94,38 @@ impl World {
         there.await?
     }
 
+    /// Makes these changes to an object that is there, and notes beside them what it hangs on.
+    pub(super) async fn change(
+        &self,
+        owner: &str,
+        id: &ResourceId,
+        changes: &[Change],
+        (key, parents): (&str, Value),
+    ) -> Result<Attributes, Failure> {
+        let there = self.call(true, |db| {
+            let Some(known) = attributes(db, owner, id)? else {
+                return Ok(Err(Failure::new(format!("{id} does not exist")).hint("run it again: it is made then")));
+            };
+            let mut all = made(&known, changes);
+            all.insert(key.to_owned(), parents.clone());
+            if id.kind() == super::MACHINE
+                && let Some(port) = take_ports(db, owner, id, &all)?
+            {
+                return Ok(Err(Failure::new(format!("the world says: {port} is taken"))));
+            }
+            write(db, owner, id, &all)?;
+            Ok(Ok(all))
+        });
+        there.await?
+    }
+
     /// Sets some attributes of an object that is there.
     pub(super) async fn merge(&self, owner: &str, id: &ResourceId, some: &Attributes) -> Result<(), Failure> {
         let there = self
             .call(true, |db| {
                 let Some(mut all) = attributes(db, owner, id)? else { return Ok(false) };
                 all.extend(some.clone());
-                let body = serde_json::to_string(&all).expect("JSON values");
-                db.execute(
-                    "UPDATE objects SET attributes = ?3 WHERE owner = ?1 AND id = ?2",
-                    params![owner, id.as_str(), body],
-                )?;
+                write(db, owner, id, &all)?;
                 Ok(true)
             })
             .await?;
@@ -206,6 +227,16 @@ fn attributes(db: &Connection, owner: &str, id: &ResourceId) -> rusqlite::Result
     db.prepare_cached("SELECT attributes FROM objects WHERE owner = ?1 AND id = ?2")?
         .query_row(params![owner, id.as_str()], |row| parse(row.get_ref(0)?.as_str()?))
         .optional()
+}
+
+fn write(db: &Connection, owner: &str, id: &ResourceId, all: &Attributes) -> rusqlite::Result<()> {
+    let body = serde_json::to_string(all).expect("JSON values");
+    db.prepare_cached("UPDATE objects SET attributes = ?3 WHERE owner = ?1 AND id = ?2")?.execute(params![
+        owner,
+        id.as_str(),
+        body
+    ])?;
+    Ok(())
 }
 
 fn parse(text: &str) -> rusqlite::Result<Attributes> {

@@ -3,3 +3,4 @@
 mod handover;
 mod protect;
 mod selection;
+mod updates;

@@ -67,6 +67,39 @@ fn what_goes_takes_along_what_hangs_on_it_and_an_exclusion_keeps_what_it_needs()
 }
 
 #[test]
+fn what_only_came_later_does_not_go_with_a_target() {
+    let scene = |protected: bool| {
+        let db = if protected {
+            attributes! {"protect": true}
+        } else {
+            attributes! {}
+        };
+        Scene::default()
+            .orphan(thing("vm/db", db))
+            .orphan(thing("seed/db", attributes! {}))
+            .orphan(thing("engine/db", attributes! {}).within("vm/db").after("seed/db"))
+            .orphan(thing("vm/web", attributes! {}).after("vm/db"))
+            .orphan(thing("vm/cache", attributes! {}).after("engine/db"))
+    };
+    assert_eq!(steps(&scene(false).selecting(&["db"], &[])), ["delete vm/db", "delete seed/db"]);
+    assert_eq!(steps(&scene(true).selecting(&["db"], &[])), ["delete seed/db"; 0]);
+    assert_eq!(steps(&scene(false).selecting(&["vm/db"], &[])), ["delete vm/db"]);
+    assert_eq!(steps(&scene(false).selecting(&["seed/db"], &[])), ["delete engine/db", "delete seed/db"]);
+}
+
+#[test]
+fn destroying_a_machine_leaves_those_that_came_after_it() {
+    let text = "defaults: { provider: sim }\nmachines: { db: {}, web: { depends-on: [db] } }\n";
+    let world = World::with(text);
+    world.converge();
+    world.sandbox.ok("destroy -y --target db");
+    assert_eq!(machines(&world), ["web"]);
+    world.converge();
+    world.sandbox.ok("destroy -y");
+    assert_eq!(world.objects(), Vec::<String>::new());
+}
+
+#[test]
 fn nothing_is_taken_from_under_what_was_not_selected() {
     let scene = Scene::default()
         .wanted(thing("disk/web", attributes! {"image": 2}))

@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod chance;
+pub mod home;
 pub mod ledger;
 pub mod mortal;
 pub mod postgres;

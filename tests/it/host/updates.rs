@@ -1,0 +1,31 @@
+//! An update makes the changes of its step and no others.
+
+use libmachine::resource::diff;
+use libmachine::value::json;
+
+use super::{APPLY, INSTALL, World, said};
+
+#[tokio::test]
+async fn an_update_of_one_option_leaves_the_others_as_they_are() {
+    let world = World::with(None, &json!({ "labels": ["c=d"], "max-concurrent-downloads": 5 }));
+    let daemon = world.get("engine.daemon");
+    let changes = diff(daemon.desired(), &world.present("engine.daemon").await);
+    let paths: Vec<_> = changes.iter().map(|change| change.path.to_string()).collect();
+    assert_eq!(paths, ["options.labels", "options.max-concurrent-downloads"]);
+    world.script.answer(APPLY, said(0, ""));
+    daemon.update(&world.cx, &changes[1..]).await.unwrap();
+    let script = &world.script.asked_for(APPLY)[0];
+    assert!(script.starts_with("sh -s -- reload 60\n"), "{script}");
+    assert!(script.contains("a=b") && !script.contains("c=d"), "{script}");
+    assert!(script.contains("\"max-concurrent-downloads\": 5"), "{script}");
+}
+
+#[tokio::test]
+async fn an_engine_whose_version_is_not_to_change_is_not_asked_for_again() {
+    let world = World::with(Some("28"), &json!({}));
+    world.present("engine.package").await;
+    world.script.answer(INSTALL, said(0, ""));
+    world.get("engine.package").update(&world.cx, &[]).await.unwrap();
+    let asked = &world.script.asked_for(INSTALL)[0];
+    assert!(asked.starts_with("sh -s -- 300  docker.io docker-cli docker-compose iptables"), "{asked}");
+}
