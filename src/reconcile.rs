@@ -11,7 +11,7 @@ use crate::graph::{self, Graph};
 use crate::id::{Name, ResourceId};
 use crate::note;
 use crate::observe::{Listed, Question, Sight, observe};
-use crate::plan::{Allowed, Drift, Fate, Limit, Options, Plan, demands, drift, plan};
+use crate::plan::{Allowed, Drift, Fate, Limit, Options, Plan, demands, drift, machine_of, plan};
 use crate::resource::{Context, Failure, Found, Link, Observation, Outputs, Resource};
 use crate::selection::{Pattern, Selection, Tags};
 use crate::store::{self, Record, Recorded, Store, Transition};
@@ -89,6 +89,16 @@ impl Proposal {
             let (forgotten, unseen) = (self.plan.forgotten.clone(), self.plan.unseen.clone());
             self.plan = Arc::new(Plan { forgotten, unseen, ..again });
         }
+    }
+
+    /// Words that allow a loss and name nothing that is known or was, with what was probably meant.
+    #[must_use]
+    pub fn unmatched<'a>(&self, patterns: &'a [Pattern]) -> Vec<(&'a Pattern, String)> {
+        let graph = &self.sight.graph;
+        let there = || graph.nodes().map(|(_, node)| (node.resource.id(), node.resource.machine()));
+        let was = || self.recorded.realms().map(|(id, _)| (id, Some(machine_of(id))));
+        let is_empty = |pattern: &&Pattern| !there().chain(was()).any(|(id, machine)| pattern.names(id, machine));
+        patterns.iter().filter(is_empty).map(|pattern| (pattern, hint(pattern, graph))).collect()
     }
 
     /// The same look with another plan made from it.
@@ -246,15 +256,19 @@ fn is_near(
 const FEW: usize = 64;
 
 fn unmatched(pattern: &Pattern, graph: &Graph) -> Error {
+    Error::Unmatched { pattern: pattern.as_str().to_owned(), hint: hint(pattern, graph) }
+}
+
+/// What was probably meant by a word that names nothing.
+fn hint(pattern: &Pattern, graph: &Graph) -> String {
     let machines: BTreeSet<_> = graph.nodes().filter_map(|(_, node)| node.resource.machine()).collect();
     let ids: Vec<_> = graph.nodes().map(|(_, node)| node.resource.id().as_str()).collect();
     let text = pattern.as_str();
-    let hint = match (text.starts_with("tag:"), text.contains('/')) {
+    match (text.starts_with("tag:"), text.contains('/')) {
         (true, _) => "tags stand below a machine's `tags:`".to_owned(),
         (_, true) => note::suggestion(text, ids),
         _ => note::suggestion(text, machines),
-    };
-    Error::Unmatched { pattern: text.to_owned(), hint }
+    }
 }
 
 /// Looks at one machine alone, for commands that only need to know where it is. `None` for an unknown name.

@@ -1,6 +1,7 @@
 //! Which part of a project a command is about: what `--target` and `--exclude` name, with what that needs.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use globset::{Glob, GlobMatcher};
 
@@ -24,6 +25,22 @@ enum What {
     Machine(GlobMatcher),
 }
 
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
+
+impl FromStr for Pattern {
+    type Err = InvalidPattern;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
 /// A text that is no [`Pattern`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no pattern: {1}")]
@@ -39,7 +56,9 @@ impl Pattern {
             }
             What::Tag { key: key.to_owned(), value }
         } else {
-            let glob = Glob::new(text).map_err(|error| invalid(error.kind()))?.compile_matcher();
+            // A comma parts words where these are given, so braces could never hold two.
+            let plain = text.replace('{', "[{]").replace('}', "[}]");
+            let glob = Glob::new(&plain).map_err(|error| invalid(error.kind()))?.compile_matcher();
             if text.contains('/') { What::Resource(glob) } else { What::Machine(glob) }
         };
         Ok(Self { text: text.to_owned(), what })
@@ -50,13 +69,25 @@ impl Pattern {
         &self.text
     }
 
+    /// Whether it names a resource, or the machine that belongs to. No tag names anything by itself.
+    #[must_use]
+    pub fn names(&self, resource: &ResourceId, machine: Option<&str>) -> bool {
+        match &self.what {
+            What::Resource(glob) => glob.is_match(resource.as_str()),
+            What::Machine(glob) => machine.is_some_and(|name| glob.is_match(name) || is_member(name, &self.text)),
+            What::Tag { .. } => false,
+        }
+    }
+
+    #[must_use]
+    pub fn is_tag(&self) -> bool {
+        matches!(self.what, What::Tag { .. })
+    }
+
     #[must_use]
     pub fn matches(&self, resource: &dyn Resource, tags: &Tags) -> bool {
         match &self.what {
-            What::Resource(glob) => glob.is_match(resource.id().as_str()),
-            What::Machine(glob) => {
-                resource.machine().is_some_and(|name| glob.is_match(name) || is_member(name, &self.text))
-            }
+            What::Resource(_) | What::Machine(_) => self.names(resource.id(), resource.machine()),
             What::Tag { key, value } => {
                 let found = resource.machine().and_then(|name| tags.0.get(name)).and_then(|tags| tags.get(key));
                 found.is_some_and(|found| value.as_ref().is_none_or(|value| *value == plain(found)))

@@ -10,6 +10,7 @@ use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use crate::config;
 use crate::desired::quantity;
 use crate::plan::Allowed;
+use crate::selection::Pattern;
 
 /// Machines, Docker Engines and compose projects from one checked-in Machinefile.
 ///
@@ -257,16 +258,26 @@ pub(super) struct Allow {
     /// Let this machine or resource be replaced; may be repeated
     ///
     /// A counted machine's name means all its members.
-    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_REPLACE", value_delimiter = ',')]
-    pub(super) allow_replace: Vec<String>,
+    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_REPLACE", value_delimiter = ',', value_parser = named)]
+    pub(super) allow_replace: Vec<Pattern>,
     /// Let this machine or resource be deleted, even when it is protected; may be repeated
-    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
-    pub(super) allow_destroy: Vec<String>,
+    #[arg(long, value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',', value_parser = named)]
+    pub(super) allow_destroy: Vec<Pattern>,
 }
 
 impl Allow {
     pub(super) fn allowed(&self) -> Allowed {
         Allowed { replace: self.allow_replace.clone(), destroy: self.allow_destroy.clone() }
+    }
+}
+
+/// What may be lost is said by its name: a tag would let go whatever carries it by then.
+fn named(text: &str) -> Result<Pattern, String> {
+    let pattern = Pattern::parse(text).map_err(|error| error.to_string())?;
+    if pattern.is_tag() {
+        Err("a loss is allowed by the name of a machine, not by a tag".to_owned())
+    } else {
+        Ok(pattern)
     }
 }
 
@@ -307,8 +318,8 @@ pub(super) struct Destroy {
     #[command(flatten)]
     pub(super) select: Select,
     /// Let this machine or resource be deleted although it is protected; may be repeated
-    #[arg(long = "allow-destroy", value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',')]
-    pub(super) unprotected: Vec<String>,
+    #[arg(long = "allow-destroy", value_name = "NAME", env = "MACHINE_ALLOW_DESTROY", value_delimiter = ',', value_parser = named)]
+    pub(super) unprotected: Vec<Pattern>,
     /// Do not ask
     #[arg(short, long, env = "MACHINE_YES", value_parser = FalseyValueParser::new())]
     pub(super) yes: bool,

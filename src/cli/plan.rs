@@ -16,6 +16,7 @@ pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
     let mut project = Project::load(global).await?;
     let request = super::up::request(global, Goal::Up, &verb.select, &verb.allow.allow_destroy)?;
     let proposal = project.propose(global, &request).await?;
+    project.warn_unmatched(&proposal, &verb.allow.allowed());
     let style = terminal::style(global, Stream::Output);
     let detail = if verb.long { Detail::Long } else { Detail::Changes };
     let name = project.owner().project.as_str();

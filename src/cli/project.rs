@@ -20,6 +20,7 @@ use crate::host::Seen;
 use crate::id::{Name, Owner};
 use crate::keyring::{Cipher, Keyring};
 use crate::note::{Note, has_errors, suggestion};
+use crate::plan::Allowed;
 use crate::provider::DRIVERS;
 use crate::reconcile::{Goal, Proposal, Request, propose};
 use crate::report::{Style, diagnostic};
@@ -175,6 +176,17 @@ impl Project {
             tell(&format!(
                 "{warning} {source} cannot be listed, what is no longer wanted there is not seen: {failure}\n"
             ));
+        }
+    }
+
+    /// Says which flags that allow a loss name nothing.
+    pub(super) fn warn_unmatched(&self, proposal: &Proposal, allowed: &Allowed) {
+        let flags = [("--allow-replace", &allowed.replace), ("--allow-destroy", &allowed.destroy)];
+        for (flag, patterns) in flags {
+            for (pattern, hint) in proposal.unmatched(patterns) {
+                let warning = self.style.caution("warning:");
+                tell(&format!("{warning} {flag} {} names nothing of this project: {hint}\n", pattern.as_str()));
+            }
         }
     }
 

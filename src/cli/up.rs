@@ -37,6 +37,9 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
     let consent = Consent { yes: verb.yes, allowed: verb.allow.allowed(), most: verb.max_lost };
     let mut refusal = None;
     let exit = carry_out(global, &project, &request, &claim.store, |proposal, round, cancel| {
+        if round == 0 {
+            project.warn_unmatched(proposal, &consent.allowed);
+        }
         match consent.of(&project, proposal, round, cancel) {
             Ok(yes) => yes,
             Err(error) => {
@@ -58,12 +61,11 @@ pub(super) async fn run(global: &Global, verb: &Up) -> Result<Exit, Error> {
 }
 
 /// What the flags of a command ask for.
-pub(super) fn request(global: &Global, goal: Goal, select: &Select, unprotected: &[String]) -> Result<Request, Error> {
+pub(super) fn request(global: &Global, goal: Goal, select: &Select, unprotected: &[Pattern]) -> Result<Request, Error> {
     let parse = |texts: &[String]| texts.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>();
     let parse = |texts: &[String]| parse(texts).map_err(|error| Error::usage(error.to_string()));
     let selection = Selection { targets: parse(&select.target)?, excludes: parse(&select.exclude)? };
-    let unprotected = parse(unprotected)?;
-    Ok(Request { selection, unprotected, ..Request::new(goal, usize::from(global.parallel)) })
+    Ok(Request { selection, unprotected: unprotected.to_vec(), ..Request::new(goal, usize::from(global.parallel)) })
 }
 
 pub(super) async fn dry_run(

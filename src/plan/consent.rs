@@ -6,18 +6,18 @@ use super::Plan;
 use super::step::{Action, Reason, Step};
 use crate::id::ResourceId;
 use crate::resource::Disruption;
+use crate::selection::Pattern;
 
 /// How many machines one plan may take away on the strength of a typed project name alone.
 pub const MOST: usize = 3;
 
-/// What the user has let happen, by the names of machines or the ids of resources. The name of a counted machine
-/// stands for all its members.
+/// What the user has let happen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// May be made anew.
-    pub replace: Vec<String>,
+    pub replace: Vec<Pattern>,
     /// May be deleted, and made anew.
-    pub destroy: Vec<String>,
+    pub destroy: Vec<Pattern>,
 }
 
 impl Allowed {
@@ -25,7 +25,10 @@ impl Allowed {
     #[must_use]
     pub fn covers(&self, step: &Step) -> bool {
         let replacing = if step.action == Action::Delete { &[][..] } else { &self.replace };
-        self.destroy.iter().chain(replacing).any(|name| is_meant(name, &step.resource))
+        self.destroy
+            .iter()
+            .chain(replacing)
+            .any(|pattern| pattern.names(&step.resource, Some(machine_of(&step.resource))))
     }
 
     /// Both together.
@@ -35,12 +38,6 @@ impl Allowed {
         self.destroy.extend(other.destroy.iter().cloned());
         self
     }
-}
-
-fn is_meant(name: &str, resource: &ResourceId) -> bool {
-    let machine = machine_of(resource);
-    let is_member = |rest: &str| rest.strip_prefix('-').is_some_and(|n| n.parse::<u32>().is_ok());
-    name == resource.as_str() || name == machine || machine.strip_prefix(name).is_some_and(is_member)
 }
 
 /// The machine a resource belongs to, by the form of its name: `web`, `web.data`, `site@web`.

@@ -1,13 +1,14 @@
 //! What only one thing can have at a time goes from hand to hand: who gives it up comes before who takes it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::graph::Graph;
 use crate::id::ResourceId;
 use crate::observe::Observed;
 use crate::resource::{Observation, Resource};
 
-use super::step::{Action, Step};
+use super::Plan;
+use super::step::{Action, Hold, Step, Vanishing};
 
 /// Something that one step gives up and another takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,25 +19,64 @@ pub struct Handover {
     pub to: ResourceId,
 }
 
-/// The handovers among steps, in their order. Two that wait for each other cannot both be kept: the later one is left out.
-pub(super) fn handovers(steps: &[Step], graph: &Graph, observed: &Observed) -> Vec<Handover> {
-    let mut given = HashMap::new();
-    for step in steps {
-        let Some(node) = graph.node(&step.resource) else { continue };
-        given.extend(gives(step, node.resource.as_ref(), observed).into_iter().map(|what| (what, step)));
+/// The handovers among steps, in their order, and the steps that cannot have what they take: two things that wait for
+/// each other, or what something holds that has no step to give it up.
+pub(super) fn handovers(
+    plan: &Plan,
+    graph: &Graph,
+    observed: &Observed,
+) -> (Vec<Handover>, BTreeMap<ResourceId, Hold>) {
+    let steps = &plan.steps;
+    let (mut found, mut conflicts): (Vec<Handover>, _) = (Vec::new(), BTreeMap::new());
+    let taken: Vec<_> = steps.iter().flat_map(|step| takes_of(step, graph, observed)).collect();
+    if taken.is_empty() {
+        return (found, conflicts);
     }
-    let mut found: Vec<Handover> = Vec::new();
-    for step in if given.is_empty() { &[] } else { steps } {
-        let Some(node) = graph.node(&step.resource) else { continue };
-        for what in takes(step, node.resource.as_ref(), observed) {
-            let Some(from) = given.get(&what).filter(|from| from.resource != step.resource) else { continue };
-            if from.action == Action::Update && comes_before(&step.resource, &from.resource, graph, &found) {
+    let holders = holders(&taken, graph, observed);
+    let mut given: HashMap<_, _> = steps.iter().flat_map(|step| gives_of(step, graph, observed)).collect();
+    given.extend(plan.vanishing.iter().flat_map(|gone| vanishes_with(gone, plan, graph, observed)));
+    for (what, step) in taken {
+        let Some(holder) = holders.get(&what).filter(|holder| **holder != step.resource) else { continue };
+        let hold = match given.get(&what) {
+            None => Hold::Taken { what, by: holder.clone() },
+            Some(from)
+                if from.action == Action::Update && comes_before(&step.resource, &from.resource, graph, &found) =>
+            {
+                Hold::Swap { what, with: holder.clone() }
+            }
+            Some(from) => {
+                found.push(Handover { what, from: from.resource.clone(), to: step.resource.clone() });
                 continue;
             }
-            found.push(Handover { what, from: from.resource.clone(), to: step.resource.clone() });
-        }
+        };
+        conflicts.insert(step.resource.clone(), hold);
     }
-    found
+    (found, conflicts)
+}
+
+/// Who has each of these now.
+fn holders(taken: &[(String, &Step)], graph: &Graph, observed: &Observed) -> HashMap<String, ResourceId> {
+    let wanted: BTreeSet<_> = taken.iter().map(|(what, _)| what.as_str()).collect();
+    let resources = graph.nodes().map(|(_, node)| node.resource.as_ref());
+    let all = resources.flat_map(|resource| held(resource, observed).into_iter().map(|what| (what, resource.id())));
+    all.filter(|(what, _)| wanted.contains(what.as_str())).map(|(what, id)| (what, id.clone())).collect()
+}
+
+fn takes_of<'a>(step: &'a Step, graph: &Graph, observed: &Observed) -> Vec<(String, &'a Step)> {
+    let claims = graph.node(&step.resource).map(|node| takes(step, node.resource.as_ref(), observed));
+    claims.into_iter().flatten().map(|what| (what, step)).collect()
+}
+
+fn gives_of<'a>(step: &'a Step, graph: &Graph, observed: &Observed) -> Vec<(String, &'a Step)> {
+    let claims = graph.node(&step.resource).map(|node| gives(step, node.resource.as_ref(), observed));
+    claims.into_iter().flatten().map(|what| (what, step)).collect()
+}
+
+fn vanishes_with<'a>(gone: &Vanishing, plan: &'a Plan, graph: &Graph, observed: &Observed) -> Vec<(String, &'a Step)> {
+    let claims = graph.node(&gone.resource).map(|node| held(node.resource.as_ref(), observed));
+    let claims = claims.filter(|claims| !claims.is_empty());
+    let root = claims.is_some().then(|| plan.steps.iter().find(|step| step.resource == gone.with)).flatten();
+    claims.into_iter().flatten().filter_map(|what| Some((what, root?))).collect()
 }
 
 fn held(resource: &dyn Resource, observed: &Observed) -> BTreeSet<String> {

@@ -106,8 +106,16 @@ pub struct Limit {
 #[must_use]
 pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &Options) -> Plan {
     let verdicts = decide::decide(graph, observed, recorded, options);
-    let mut plan = sequence::sequence(graph, observed, recorded, &verdicts, options);
-    plan.handovers = handover::handovers(&plan.steps, graph, observed);
+    let mut conflicts = BTreeMap::new();
+    let mut plan = loop {
+        let mut plan = sequence::sequence(graph, observed, recorded, &verdicts, &conflicts, options);
+        let (handovers, found) = handover::handovers(&plan, graph, observed);
+        if found.is_empty() {
+            plan.handovers = handovers;
+            break plan;
+        }
+        conflicts.extend(found);
+    };
     plan.steps = handover::in_order(plan.steps, graph, &plan.handovers);
     plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);
     plan.confirmed.retain(|(id, _)| options.is_selected(graph.position(id)));

@@ -27,30 +27,35 @@ pub(super) fn refusal(node: &Node, observation: &Observation, options: &Options)
     Some(format!("it is protected ({place}): apply `protect: false` first, or give --allow-destroy {name}"))
 }
 
-/// What becomes of a replacement: nothing while the thing is protected, and only its protection goes when that is asked
-/// in the same breath.
+/// What becomes of a replacement: nothing while the thing is protected. Only the mark changes where that is asked in the
+/// same breath: taken away, the rest follows; put on, it holds from then on.
 pub(super) fn instead(step: Step, node: &Node, observation: &Observation, options: &Options) -> Verdict {
     match refusal(node, observation, options) {
         None => Verdict::Step(step),
-        Some(_) if step.changes.iter().any(is_lifted_by) => Verdict::Step(lifting(step)),
+        Some(_) if is_marking(&step) => Verdict::Step(marking(step)),
         Some(why) => Verdict::Protected(why),
     }
 }
 
-/// Whether a change takes the protection away.
-pub(super) fn is_lifted_by(change: &Change) -> bool {
-    change.path.keys() == [mark::PROTECT] && change.after.is_none()
+fn is_mark(change: &Change) -> bool {
+    change.path.keys() == [mark::PROTECT]
 }
 
-pub(super) fn is_lifting(step: &Step) -> bool {
-    step.action == Action::Update && step.changes.iter().any(is_lifted_by)
+/// Whether a step puts the protection on or takes it away, whatever else it does.
+pub(super) fn is_marking(step: &Step) -> bool {
+    matches!(step.action, Action::Update | Action::Replace) && step.changes.iter().any(is_mark)
 }
 
-/// Of a step, the part that takes the protection away; the rest is planned once that is done.
-pub(super) fn lifting(mut step: Step) -> Step {
+/// Of a step, the part that is about the protection.
+pub(super) fn marking(mut step: Step) -> Step {
     let whole = step.changes.len();
-    step.changes.retain(is_lifted_by);
-    let rest = (step.changes.len() < whole).then(|| "the rest follows once it is no longer protected".to_owned());
-    step.detail = rest.into_iter().collect();
+    step.changes.retain(is_mark);
+    let taken = step.changes.iter().all(|change| change.after.is_none());
+    let rest = match (step.changes.len() < whole, taken) {
+        (false, _) => None,
+        (true, true) => Some("the rest follows once it is no longer protected"),
+        (true, false) => Some("from now on it is not made anew, so the rest is not done"),
+    };
+    step.detail = rest.map(str::to_owned).into_iter().collect();
     Step { action: Action::Update, disruption: Disruption::None, ..step }
 }

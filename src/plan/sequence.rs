@@ -1,6 +1,8 @@
 //! What relatives do to each other: replacement spreads to children, blindness holds back what depends on it, and
 //! what goes with its parent needs no step of its own.
 
+use std::collections::BTreeMap;
+
 use crate::graph::Graph;
 use crate::id::ResourceId;
 use crate::observe::Observed;
@@ -24,7 +26,7 @@ enum Standing {
     /// It stays although it should go; so does all that it needs and all that it holds.
     Protected(Hold),
     Deferred(ResourceId),
-    /// Would go, once this one that needs it is no longer protected.
+    /// Would go, once the protection of this one that needs it is settled.
     Spared(ResourceId),
 }
 
@@ -33,12 +35,14 @@ pub(super) fn sequence(
     observed: &Observed,
     recorded: &Recorded,
     verdicts: &[Verdict],
+    conflicts: &BTreeMap<ResourceId, Hold>,
     options: &Options,
 ) -> Plan {
     let mut held: Vec<Option<Standing>> = vec![None; graph.len()];
-    for (id, flag) in &options.withheld {
+    let withheld = options.withheld.iter().map(|(id, flag)| (id, Hold::Consent(flag.clone())));
+    for (id, hold) in conflicts.iter().map(|(id, hold)| (id, hold.clone())).chain(withheld) {
         let Some(position) = graph.position(id) else { continue };
-        held[position] = Some(Standing::Blocked(Hold::Consent(flag.clone())));
+        held[position] = Some(Standing::Blocked(hold));
     }
     loop {
         let mut standings: Vec<Standing> = vec![Standing::Keep; graph.len()];
@@ -117,10 +121,11 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
             }
             // What is to go does not wait for what it only came after.
             Standing::Blocked(_) | Standing::Protected(_) if !node.wanted && link == Link::After => {}
-            Standing::Blocked(_) | Standing::Protected(_) => {
-                held = Some(Standing::Blocked(Hold::Waits(parent_id.clone())));
+            Standing::Blocked(why) if graph.at(parent).resource.is_group() => {
+                held = Some(Standing::Blocked(why.clone()));
             }
-            // A parent that waits for this one's protection to go does not hold that back, only the rest.
+            Standing::Blocked(_) | Standing::Protected(_) => held = Some(Standing::Blocked(waits(parent_id))),
+            // A parent that waits for this one's protection does not hold that back, only the rest.
             Standing::Deferred(until) | Standing::Spared(until) if until == id => awaited = true,
             Standing::Deferred(until) | Standing::Spared(until) => {
                 shaken = shaken.or_else(|| (link == Link::Within).then(|| until.clone()));
@@ -139,9 +144,13 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
     let parent_moves = matches!(held, Some(Standing::Deferred(_)));
     let only_order = parent_moves && !waits_for_sight(graph, position, standings);
     match verdict {
-        Verdict::Step(step) if awaited && protect::is_lifting(&step) => Standing::Step(protect::lifting(step)),
+        Verdict::Step(step) if awaited && protect::is_marking(&step) => Standing::Step(protect::marking(step)),
         verdict => settle(verdict, rebuilt, held, only_order),
     }
+}
+
+fn waits(parent: &ResourceId) -> Hold {
+    Hold::Waits(parent.clone())
 }
 
 /// Between what a thing needs by itself, what its relatives do to it, and what holds it back.
@@ -164,9 +173,8 @@ fn pass_on(graph: &Graph, position: usize, standings: &[Standing]) -> Standing {
     let mut worst = Standing::Keep;
     for (parent, _) in graph.parents(position) {
         match &standings[parent] {
-            blocked @ Standing::Blocked(_) => return blocked.clone(),
-            Standing::Protected(_) => {
-                return Standing::Blocked(Hold::Waits(graph.at(parent).resource.id().clone()));
+            Standing::Blocked(_) | Standing::Protected(_) => {
+                return Standing::Blocked(waits(graph.at(parent).resource.id()));
             }
             deferred @ (Standing::Deferred(_) | Standing::Spared(_)) => worst = deferred.clone(),
             _ => {}
@@ -185,9 +193,7 @@ fn spare(
 ) -> Standing {
     let Some(why) = protect::refusal(node, observation, options) else { return standing };
     match verdict {
-        Verdict::Step(step) if step.changes.iter().any(protect::is_lifted_by) => {
-            Standing::Step(protect::lifting(step.clone()))
-        }
+        Verdict::Step(step) if protect::is_marking(step) => Standing::Step(protect::marking(step.clone())),
         _ => Standing::Protected(Hold::Protected(why)),
     }
 }
@@ -243,11 +249,20 @@ fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Opti
         Standing::Vanishes(_) => false,
         _ => return None,
     };
+    let id = |child| graph.at(child).resource.id().clone();
+    // What is protected is the reason of all the others, so it is looked for first.
+    let is_protected = |child: &usize| matches!(standings[*child], Standing::Protected(_));
+    if let Some(child) = graph.children(position).map(|(child, _)| child).find(is_protected) {
+        return Some(Standing::Protected(Hold::Needed(id(child))));
+    }
     graph.children(position).find_map(|(child, link)| {
-        let id = || graph.at(child).resource.id().clone();
+        let id = || id(child);
         match &standings[child] {
-            Standing::Protected(_) => Some(Standing::Protected(Hold::Needed(id()))),
-            Standing::Step(step) if link != Link::After && protect::is_lifting(step) => Some(Standing::Spared(id())),
+            Standing::Step(step)
+                if link != Link::After && step.action == Action::Update && protect::is_marking(step) =>
+            {
+                Some(Standing::Spared(id()))
+            }
             Standing::Spared(until) if link != Link::After => Some(Standing::Spared(until.clone())),
             Standing::Outside if link != Link::After => Some(Standing::Blocked(Hold::Unselected(id()))),
             Standing::Blocked(Hold::Unselected(deeper)) if link != Link::After => {

@@ -204,6 +204,10 @@ pub enum Hold {
     Inside(ResourceId),
     /// Something built upon it was not selected.
     Unselected(ResourceId),
+    /// It would take what something else has and keeps.
+    Taken { what: String, by: ResourceId },
+    /// It would take what something else has that waits for it in turn.
+    Swap { what: String, with: ResourceId },
 }
 
 impl Hold {
@@ -220,6 +224,8 @@ impl Hold {
             Self::Needed(_) => "needed",
             Self::Inside(_) => "inside",
             Self::Unselected(_) => "unselected",
+            Self::Taken { .. } => "taken",
+            Self::Swap { .. } => "swap",
         }
     }
 }
@@ -234,6 +240,10 @@ impl fmt::Display for Hold {
             Self::Needed(child) => write!(f, "{child} needs it and is protected"),
             Self::Inside(parent) => write!(f, "it lives in {parent}, which is protected"),
             Self::Unselected(child) => write!(f, "{child} is built upon it and is not selected"),
+            Self::Taken { what, by } => write!(f, "{by} has {what} and does not give it up in this plan"),
+            Self::Swap { what, with } => {
+                write!(f, "it takes {what} from {with}, which waits for it: give one of them something free first")
+            }
         }
     }
 }

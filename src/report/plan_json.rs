@@ -143,7 +143,8 @@ struct BlockedLine<'a> {
     why: String,
     /// In one word: `unreadable` (it cannot be seen), `refused` (the change cannot be carried out), `waits` (for what it needs),
     /// `carries` (something that is blocked itself), `protected`, `needed` (by something protected), `inside` (something
-    /// protected), `unselected` (something that is not selected is built upon it), `consent` (it needs a flag). More may be added.
+    /// protected), `unselected` (something that is not selected is built upon it), `consent` (it needs a flag),
+    /// `taken` (something else keeps what it needs), `swap` (two would take from each other). More may be added.
     cause: &'static str,
 }
 

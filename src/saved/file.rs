@@ -9,6 +9,7 @@ use super::{Relied, Saved};
 use crate::id::ResourceId;
 use crate::plan::Allowed;
 use crate::resource::Observation;
+use crate::selection::Pattern;
 use crate::value::{Attributes, Value};
 
 const FORMAT: u64 = 1;
@@ -35,6 +36,7 @@ struct Body {
     allow_replace: Vec<String>,
     allow_destroy: Vec<String>,
     steps: Vec<Value>,
+    vanishing: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,9 +69,10 @@ impl Saved {
             texts: self.texts.clone(),
             settings: self.settings.iter().map(|(id, digest)| (id.to_string(), digest.clone())).collect(),
             relies: self.relies.iter().map(|(id, relied)| (id.to_string(), line(relied))).collect(),
-            allow_replace: self.allowed.replace.clone(),
-            allow_destroy: self.allowed.destroy.clone(),
+            allow_replace: texts(&self.allowed.replace),
+            allow_destroy: texts(&self.allowed.destroy),
             steps: self.steps.clone(),
+            vanishing: self.vanishing.iter().map(ToString::to_string).collect(),
         };
         let body = serde_json::to_value(&body).expect("plain data");
         let document = serde_json::json!({"format": FORMAT, "kind": KIND, "checksum": checksum(&body), "plan": body});
@@ -107,9 +110,18 @@ impl Body {
             settings: settings.collect::<Option<_>>()?,
             relies: relies.collect::<Option<_>>()?,
             steps: self.steps,
-            allowed: Allowed { replace: self.allow_replace, destroy: self.allow_destroy },
+            allowed: Allowed { replace: patterns(&self.allow_replace)?, destroy: patterns(&self.allow_destroy)? },
+            vanishing: self.vanishing.iter().map(|id| ResourceId::parse(id)).collect::<Option<_>>()?,
         })
     }
+}
+
+fn texts(patterns: &[Pattern]) -> Vec<String> {
+    patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect()
+}
+
+fn patterns(texts: &[String]) -> Option<Vec<Pattern>> {
+    texts.iter().map(|text| Pattern::parse(text).ok()).collect()
 }
 
 fn line(relied: &Relied) -> Line {

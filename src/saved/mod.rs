@@ -6,7 +6,7 @@
 mod binding;
 mod file;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use file::Unusable;
 
@@ -38,6 +38,8 @@ pub struct Saved {
     settings: BTreeMap<ResourceId, String>,
     relies: BTreeMap<ResourceId, Relied>,
     steps: Vec<Value>,
+    /// What the steps take along.
+    vanishing: BTreeSet<ResourceId>,
     /// The losses that were named when the plan was made.
     pub allowed: Allowed,
 }
@@ -100,6 +102,7 @@ impl Saved {
             settings: binding::settings(basis.catalog),
             relies,
             steps: proposal.plan.steps.iter().map(program).collect(),
+            vanishing: proposal.plan.vanishing.iter().map(|gone| gone.resource.clone()).collect(),
             allowed,
         }
     }
@@ -162,6 +165,10 @@ impl Saved {
         plan.blocked.clear();
         plan.deferred.clear();
         plan.vanishing.retain(|gone| wanted.contains_key(gone.with.as_str()));
+        let gone: BTreeSet<_> = plan.vanishing.iter().map(|gone| gone.resource.clone()).collect();
+        if gone != self.vanishing {
+            return Err(Refusal::Otherwise(gone.symmetric_difference(&self.vanishing).cloned().collect()));
+        }
         Ok(plan)
     }
 }

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use libmachine::attributes;
 use libmachine::plan::{Allowed, Loss, demands};
+use libmachine::selection::Pattern;
 
 use crate::support::sandbox::Ran;
 use crate::support::terminal;
@@ -30,6 +31,23 @@ fn assert_refused(ran: &Ran, says: &str) {
     assert!(ran.stderr.contains(says), "`{says}` is missing from:\n{}", ran.stderr);
 }
 
+fn named(text: &str) -> Vec<Pattern> {
+    vec![Pattern::parse(text).expect("a pattern")]
+}
+
+#[test]
+fn a_flag_that_allows_the_loss_of_nothing_known_is_said_with_what_was_meant() {
+    let world = shrunk(2, 1);
+    let up = world.sandbox.run(["up", "-y", "--allow-destroy", "wbe-2"]);
+    assert_refused(&up, "warning: --allow-destroy wbe-2 names nothing of this project: did you mean `web-2`?");
+    world.sandbox.ok("up -y --allow-destroy web-2");
+    let again = world.sandbox.ok("up -y --allow-destroy web-1");
+    assert!(!again.stderr.contains("warning"), "{}", again.stderr);
+    let tagged = world.sandbox.run(["up", "-y", "--allow-destroy", "tag:role=web"]);
+    assert_eq!(tagged.code, 64, "{}", tagged.stderr);
+    assert!(tagged.stderr.contains("by the name of a machine, not by a tag"), "{}", tagged.stderr);
+}
+
 #[test]
 fn a_machine_that_goes_without_its_disk_is_listed_apart_too() {
     let scene = Scene::default().orphan(thing("box/web", attributes! {})).orphan(thing("box/db", attributes! {}));
@@ -45,7 +63,7 @@ fn a_machine_that_goes_without_its_disk_is_listed_apart_too() {
     ");
     let plan = scene.plan();
     assert!(plan.steps.iter().all(|step| step.loss() == Some(Loss::Machine)));
-    let allowed = Allowed { replace: vec!["web".to_owned()], destroy: vec!["db".to_owned()] };
+    let allowed = Allowed { replace: named("web"), destroy: named("db") };
     assert_eq!(demands(&plan, &allowed).flags(), ["--allow-destroy web"], "to replace is not to delete");
 }
 
@@ -55,12 +73,11 @@ fn what_may_be_deleted_may_be_made_anew_and_a_counted_name_means_its_members() {
         .wanted(thing("disk/web-2.data", attributes! {"image": "b"}))
         .seen("disk/web-2.data", attributes! {"image": "a"})
         .plan();
-    let flags =
-        |destroy: &str| demands(&plan, &Allowed { replace: Vec::new(), destroy: vec![destroy.to_owned()] }).flags();
-    for name in ["web", "web-2", "disk/web-2.data"] {
+    let flags = |destroy: &str| demands(&plan, &Allowed { replace: Vec::new(), destroy: named(destroy) }).flags();
+    for name in ["web", "web-2", "disk/web-2.data", "web-*", "disk/*"] {
         assert_eq!(flags(name), Vec::<String>::new(), "{name}");
     }
-    for name in ["we", "web-", "web-1", "disk/web-2", "data", ""] {
+    for name in ["we", "web-", "web-1", "disk/web-2", "data", "", "{web,web-2}"] {
         assert_eq!(flags(name), ["--allow-replace web-2"], "{name}");
     }
 }

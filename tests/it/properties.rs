@@ -110,9 +110,9 @@ fn case(draws: &[Draw]) -> Case {
     case
 }
 
-/// Whether all that a step does is to take the protection away: then nothing has to come before it.
-fn is_lifting(step: &Step) -> bool {
-    let only = |change: &Change| change.path.keys() == [mark::PROTECT] && change.after.is_none();
+/// Whether all that a step does is about the protection: then nothing has to come before it.
+fn is_marking(step: &Step) -> bool {
+    let only = |change: &Change| change.path.keys() == [mark::PROTECT];
     step.action == Action::Update && step.changes.iter().all(only)
 }
 
@@ -179,7 +179,7 @@ impl Case {
             if let Some((step, phase)) = schedule.step(vertex, plan) {
                 match (step.action, phase) {
                     (Action::Delete | Action::Replace, Phase::Down) => self.remove(graph, &step.resource),
-                    _ if is_lifting(step) => _ = self.there(&step.resource).remove(mark::PROTECT),
+                    _ if is_marking(step) => self.mark(step),
                     _ => self.put(graph, &step.resource),
                 }
             }
@@ -188,8 +188,14 @@ impl Case {
         assert!(schedule.queue.is_done());
     }
 
-    fn there(&mut self, id: &ResourceId) -> &mut Attributes {
-        self.world.get_mut(id).expect("what is changed is there")
+    fn mark(&mut self, step: &Step) {
+        let there = self.world.get_mut(&step.resource).expect("what is changed is there");
+        for change in &step.changes {
+            match &change.after {
+                Some(after) => there.insert(mark::PROTECT.to_owned(), after.clone()),
+                None => there.remove(mark::PROTECT),
+            };
+        }
     }
 
     fn protected(&self) -> BTreeSet<ResourceId> {

@@ -47,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "reconcile",
         &["id", "value", "note", "resource", "store", "graph", "selection", "catalog", "observe", "plan", "apply"],
     ),
-    ("saved", &["id", "value", "resource", "store", "graph", "catalog", "observe", "plan", "reconcile"]),
+    ("saved", &["id", "value", "resource", "store", "graph", "selection", "catalog", "observe", "plan", "reconcile"]),
     (
         "cli",
         &[

@@ -82,12 +82,42 @@ fn the_plan_is_listed_in_an_order_that_works() {
 }
 
 #[test]
-fn two_that_swap_ports_do_not_wait_for_each_other_for_ever() {
+fn two_that_swap_ports_are_told_so() {
     let scene = Scene::default()
         .wanted(thing("vm/a", attributes! {"port": 1}))
         .seen("vm/a", attributes! {"port": 2})
         .wanted(thing("vm/b", attributes! {"port": 2}))
-        .seen("vm/b", attributes! {"port": 1});
-    assert_eq!(scene.plan().handovers.len(), 1);
-    assert_eq!(order(&scene).len(), 2);
+        .seen("vm/b", attributes! {"port": 1})
+        .wanted(thing("engine/b", attributes! {}).within("vm/b"));
+    assert_snapshot!(scene.printed(), @r"
+      ! vm/a blocked: vm/b has port 1 and does not give it up in this plan
+      ! vm/b blocked: it takes port 2 from vm/a, which waits for it: give one of them something free first
+      ! engine/b blocked: vm/b comes first and is blocked
+
+    Plan: 0 to create, 0 to change, 0 to replace, 0 to delete, 3 blocked; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn a_port_that_something_left_alone_has_is_not_taken_from_it() {
+    let scene = Scene::default()
+        .wanted(thing("vm/a", attributes! {"port": 1}))
+        .seen("vm/a", attributes! {"port": 2})
+        .wanted(thing("vm/b", attributes! {"port": 2}))
+        .selecting(&["b"], &[]);
+    assert_snapshot!(scene.printed(), @r"
+    limited to b: 1 resource left out
+      ! vm/b blocked: vm/a has port 2 and does not give it up in this plan
+
+    Plan: 0 to create, 0 to change, 0 to replace, 0 to delete, 1 blocked; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn a_port_is_free_once_what_had_it_goes_with_what_it_lived_in() {
+    let scene = Scene::default()
+        .orphan(thing("rack/old", attributes! {}))
+        .orphan(thing("vm/old", attributes! {"port": 2}).within("rack/old"))
+        .wanted(thing("vm/new", attributes! {"port": 2}));
+    assert_eq!(order(&scene), ["delete rack/old", "create vm/new"]);
 }

@@ -40,14 +40,6 @@ fn what_is_protected_does_not_go_with_what_it_lives_in_or_is_built_upon() {
 }
 
 #[test]
-fn what_is_about_to_be_protected_is_protected_already() {
-    let scene = Scene::default()
-        .wanted(thing("vm/web", attributes! {"image": 2, "protect": true}))
-        .seen("vm/web", attributes! {"image": 1});
-    assert!(scene.plan().steps.is_empty(), "{}", scene.printed());
-}
-
-#[test]
 fn the_protection_goes_before_what_it_held_back() {
     let scene = Scene::default()
         .wanted(thing("disk/web", attributes! {"image": 2}))
@@ -182,5 +174,50 @@ fn what_waits_for_something_else_keeps_its_protection_too() {
       ! net/web blocked: vm/db comes first and is blocked
 
     Plan: 0 to create, 1 to change, 0 to replace, 0 to delete, 1 to be seen, 2 blocked; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn protection_that_is_asked_together_with_a_replacement_is_put_on_and_holds() {
+    let scene = Scene::default()
+        .wanted(thing("vm/web", attributes! {"image": 2, "protect": true}))
+        .seen("vm/web", attributes! {"image": 1});
+    assert_snapshot!(scene.printed(), @r"
+      ~ vm/web update  not as the Machinefile asks · from now on it is not made anew, so the rest is not done
+            protect  (none) → true
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn protection_that_is_asked_together_with_a_replacement_below_it_is_put_on_first() {
+    let scene = Scene::default()
+        .wanted(thing("disk/web", attributes! {"image": 2}))
+        .seen("disk/web", attributes! {"image": 1})
+        .wanted(thing("vm/web", attributes! {"protect": true}).uses("disk/web"))
+        .seen("vm/web", attributes! {});
+    assert_snapshot!(scene.printed(), @r"
+      ~ vm/web update  not as the Machinefile asks
+            protect  (none) → true
+      ? disk/web seen once vm/web is done
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete, 1 to be seen; 0 resources unchanged.
+    ");
+}
+
+#[test]
+fn what_is_protected_is_named_as_the_reason_before_what_only_waits_for_it() {
+    let scene = Scene::default()
+        .wanted(thing("disk/web", attributes! {"image": 2}))
+        .seen("disk/web", attributes! {"image": 1})
+        .wanted(thing("vm/web", attributes! {"protect": true}).uses("disk/web"))
+        .seen("vm/web", attributes! {"protect": true})
+        .wanted(thing("data/web", attributes! {}).after("disk/web").uses("vm/web"));
+    assert_snapshot!(scene.printed(), @r"
+      ! disk/web blocked: vm/web needs it and is protected
+      ! data/web blocked: disk/web comes first and is blocked
+
+    Plan: 0 to create, 0 to change, 0 to replace, 0 to delete, 2 blocked; 1 resource unchanged.
     ");
 }
