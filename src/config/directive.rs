@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use super::error::Problem;
+use super::foreign;
 use super::layer::Layer;
 use super::node::{Node, Tree};
 use super::provider::{Document, says};
@@ -31,10 +32,6 @@ const WHOSE: &str = "a project's name and id are whose everything is: its own fi
 fn identity(selector: &Selector) -> Option<&'static str> {
     let path = selector.path().ok()?;
     IDENTITY.into_iter().find(|key| path == Path::root().join(key))
-}
-
-fn says_identity(layer: Layer) -> bool {
-    matches!(layer, Layer::Project | Layer::Environment | Layer::CommandLine)
 }
 
 /// What one text asks for, each with its place.
@@ -78,24 +75,16 @@ impl Directives {
         });
     }
 
-    /// What a text that was got elsewhere may not ask for: to touch, by whatever way, whose the project is.
-    pub(super) fn refuse_identity(&self, problems: &mut Vec<Problem>) {
-        for (selector, origin) in &self.exclude {
-            if IDENTITY.iter().any(|key| selector.covers(&Path::root().join(key))) {
-                problems
-                    .push(Problem::new(origin.clone(), format!("`{selector}` cannot be excluded here")).hint(WHOSE));
-            }
-        }
-        for (selector, origin) in &self.replace {
-            if IDENTITY.iter().any(|key| selector.covers(&Path::root().join(key))) {
-                let message = format!("`{selector}` cannot be overridden here");
-                problems.push(Problem::new(origin.clone(), message).hint(WHOSE));
-            }
-        }
-        for (layer, origin) in self.layers.iter().filter(|(layer, _)| says_identity(*layer)) {
-            let message = format!("layer `{layer}` cannot be excluded here");
-            problems.push(Problem::new(origin.clone(), message).hint(WHOSE));
-        }
+    pub(super) fn excluded(&self) -> &[(Selector, Origin)] {
+        &self.exclude
+    }
+
+    pub(super) fn replaced(&self) -> &[(Selector, Origin)] {
+        &self.replace
+    }
+
+    pub(super) fn layers(&self) -> &[(Layer, Origin)] {
+        &self.layers
     }
 
     pub(super) fn origins_mut(&mut self) -> impl Iterator<Item = &mut Origin> {
@@ -203,7 +192,9 @@ pub(super) fn apply(documents: &mut [Document]) -> Vec<Problem> {
                     .push(Problem::new(origin.clone(), message).hint(format!("run with `--exclude-layer {layer}`")));
             }
             for earlier in before.iter_mut().filter(|earlier| earlier.layer == *layer) {
-                earlier.gone.insert(Path::root(), origin.clone());
+                let foreign = document.layer.is_foreign();
+                let dropped = if foreign { foreign::droppable(&earlier.root) } else { vec![Path::root()] };
+                earlier.gone.extend(dropped.into_iter().map(|path| (path, origin.clone())));
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Problem;
+use super::file::is_address;
 use super::layer::Layer;
 use super::merged::Config;
 use super::node::{Node, Scalar, Tree};
@@ -136,7 +137,7 @@ impl Config {
             }
             Value::String(text) => {
                 let path = Shape::at(schema, at).is_path();
-                if path && !text.contains('\n') && !text.starts_with(['#', '~', '/']) {
+                if path && !text.contains('\n') && !text.starts_with(['#', '~', '/']) && !is_address(text) {
                     let absolute: std::path::PathBuf = self.base(at).join(&*text).components().collect();
                     *text = absolute.display().to_string();
                 }

@@ -12,6 +12,7 @@ mod discover;
 mod error;
 pub mod file;
 mod flag;
+mod foreign;
 pub mod history;
 pub mod init;
 mod interpolate;

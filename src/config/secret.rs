@@ -42,11 +42,10 @@ fn cover(value: &mut Value, shape: &Shape<'_>) {
     }
 }
 
-/// Covers up literals in the text that messages quote from, before any is quoted; and refuses what a text from
-/// elsewhere may not ask of this computer.
-pub(super) fn guard(document: &mut Document, schema: &Value, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+/// Covers up literals in the text that messages quote from, before any is quoted.
+pub(super) fn guard(document: &mut Document, schema: &Value, problems: &mut [Problem], warnings: &mut Vec<Problem>) {
     let mut literals = Vec::new();
-    find(&document.root, &Shape::root(schema), document.layer.is_foreign(), &mut literals, problems);
+    find(&document.root, &Shape::root(schema), &mut literals);
     if literals.is_empty() {
         return;
     }
@@ -68,7 +67,7 @@ pub(super) fn guard(document: &mut Document, schema: &Value, problems: &mut Vec<
         }
     }
     let mut told = Vec::new();
-    find(&document.root, &Shape::root(schema), false, &mut told, &mut Vec::new());
+    find(&document.root, &Shape::root(schema), &mut told);
     for (source, span) in told {
         let origin = crate::origin::Origin { source, key: span.clone(), span };
         let problem = Problem::new(origin, "a secret is written out here");
@@ -79,21 +78,10 @@ pub(super) fn guard(document: &mut Document, schema: &Value, problems: &mut Vec<
 }
 
 /// Literals that stand in the text as they are: what a variable holds does not.
-fn find(
-    node: &Node,
-    shape: &Shape<'_>,
-    foreign: bool,
-    literals: &mut Vec<(Arc<Source>, Range<usize>)>,
-    problems: &mut Vec<Problem>,
-) {
+fn find(node: &Node, shape: &Shape<'_>, literals: &mut Vec<(Arc<Source>, Range<usize>)>) {
     match &node.tree {
-        Tree::Map(_) if foreign && shape.is_secret() => {
-            let problem =
-                Problem::new(node.origin.clone(), "a text that was got elsewhere cannot name secrets of this computer");
-            problems.push(problem.hint("write the reference in the project's own file"));
-        }
-        Tree::Map(map) => map.iter().for_each(|(key, node)| find(node, &shape.child(key), foreign, literals, problems)),
-        Tree::List(items) => items.iter().for_each(|node| find(node, &shape.child("0"), foreign, literals, problems)),
+        Tree::Map(map) => map.iter().for_each(|(key, node)| find(node, &shape.child(key), literals)),
+        Tree::List(items) => items.iter().for_each(|node| find(node, &shape.child("0"), literals)),
         Tree::Scalar(Scalar::Null) => {}
         Tree::Scalar(_) if shape.is_secret() => {
             let written = node.origin.source.text.get(node.origin.span.clone()).unwrap_or_default();

@@ -7,9 +7,8 @@ use super::cloud_config::{self, Whose};
 use super::directive::Directives;
 use super::error::Problem;
 use super::layer::Layer;
-use super::node::{Node, Tree};
 use super::provider::Document;
-use super::{discover, validate, yaml};
+use super::{discover, foreign, validate, yaml};
 use crate::id::Name;
 use crate::value::Value;
 
@@ -40,31 +39,15 @@ pub(super) fn read(
     wrong.append(&mut ours.problems);
     warnings.append(&mut ours.warnings);
     let Some(mut root) = ours.root else { return if wrong.is_empty() { Ok(None) } else { Err(wrong) } };
-    forbidden(&mut root, &mut wrong);
+    foreign::forbidden(&mut root, &mut wrong);
     let directives = Directives::take(&mut root, &mut wrong);
-    directives.refuse_identity(&mut wrong);
+    foreign::directives(&directives, &mut wrong);
     wrong.extend(validate::tags(&root));
     let document = Document::new(text.layer, root, base.to_owned());
+    foreign::values(&document.root, schema, &mut wrong);
     if wrong.is_empty() {
         Ok(Some(Document { machine: text.machine.clone(), directives, ..document }))
     } else {
         Err(wrong)
-    }
-}
-
-/// What only the project's own files say.
-const FORBIDDEN: [(&str, &str); 4] = [
-    ("name", "a project's name is whose everything is: only its own files, variables and flags give it"),
-    ("id", "a project's id is whose everything is: only its own files, variables and flags give it"),
-    ("include", "a text that was got elsewhere names no files here"),
-    ("profiles", "profiles are chosen for files: write the settings themselves"),
-];
-
-fn forbidden(root: &mut Node, problems: &mut Vec<Problem>) {
-    let Tree::Map(entries) = &mut root.tree else { return };
-    for (key, why) in FORBIDDEN {
-        if let Some(node) = entries.remove(key).filter(|node| !node.is_null()) {
-            problems.push(Problem::new(node.origin, format!("`{key}` cannot be set here")).at_key().hint(why));
-        }
     }
 }

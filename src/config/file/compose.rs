@@ -16,13 +16,15 @@ pub struct Compose {
     pub on: Option<Members>,
 
     /// Compose files in merge order. Without any, `compose.yaml` (or one of its other usual names) in `directory`.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("items" = { "type": "string", "format": "path" }))]
     pub files: Option<Vec<String>>,
 
     /// The project directory, from which relative paths inside the compose files start. The first file's folder unless given.
+    #[schemars(extend("format" = "path"))]
     pub directory: Option<String>,
 
     /// Files of variables for the compose files. Without any, `.env` in `directory` when it is there.
+    #[schemars(extend("items" = { "type": "string", "format": "path" }))]
     pub env_files: Option<Vec<String>>,
 
     /// The compose profiles to switch on.

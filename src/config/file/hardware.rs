@@ -13,6 +13,7 @@ pub struct Disk {
     pub allocation: Option<Size>,
 
     /// An existing image file, raw, qcow2 or ISO, that is attached as it is instead of a new disk. It is never deleted or resized.
+    #[schemars(extend("format" = "path"))]
     pub path: Option<String>,
 
     /// A name for it in the machine below `/dev`, such as `/dev/sr1`, beside the one its kernel gives it.

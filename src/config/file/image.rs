@@ -21,6 +21,7 @@ pub enum Image {
 #[serde(rename_all = "kebab-case")]
 pub struct ImageSource {
     /// A disk image on this computer.
+    #[schemars(extend("format" = "path"))]
     pub path: Option<String>,
 
     /// A disk image to download; `sha256` or `sha512` must be given with it.

@@ -108,6 +108,7 @@ pub struct Ssh {
     pub authorized_keys: Option<Vec<String>>,
 
     /// The file of your own private key, used instead of the project's; its public half must be among `authorized-keys`.
+    #[schemars(extend("format" = "path"))]
     pub identity: Option<String>,
 
     /// Whether the keys of the running SSH agent are tried too.

@@ -37,6 +37,10 @@ impl JsonSchema for UserData {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "array"], "items": { "type": "string" } })
+        json_schema!({
+            "type": ["string", "array"],
+            "format": "path",
+            "items": { "type": "string", "format": "path" },
+        })
     }
 }

@@ -57,3 +57,24 @@ fn a_layer_is_known_by_what_it_makes_different() {
     ];
     assert_eq!(differences, expected);
 }
+
+#[test]
+fn a_dump_means_the_same_in_another_folder() {
+    let text = "defaults: { image: { path: a.img }, cloud-init: [u.yaml, 'https://x/y', '#!/bin/sh'] }
+machines: { web: { ssh: { identity: k }, cloud-init: ../u.yaml, resources: { disks: { d: { path: d.img } } } } }
+compose: { site: { on: web, files: [c.yaml], env-files: [e.env] }, other: { on: web, directory: o } }\n";
+    let project = Project::new(text);
+    let dump = project.config().dump(&schema::machinefile(&[]), false, "shop");
+    let at = |name: &str| project.path().join(name).display().to_string();
+    let defaults =
+        json!({ "image": { "path": at("a.img") }, "cloud-init": [at("u.yaml"), "https://x/y", "#!/bin/sh"] });
+    assert_eq!(dump["defaults"], defaults);
+    let web = &dump["machines"]["web"];
+    let paths = [&web["ssh"]["identity"], &web["cloud-init"], &web["resources"]["disks"]["d"]["path"]];
+    assert_eq!(paths, [&json!(at("k")), &json!(at("../u.yaml")), &json!(at("d.img"))]);
+    let expected = json!({
+        "site": { "on": "web", "files": [at("c.yaml")], "env-files": [at("e.env")] },
+        "other": { "on": "web", "directory": at("o") },
+    });
+    assert_eq!(dump["compose"], expected);
+}

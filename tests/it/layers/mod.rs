@@ -4,6 +4,7 @@ mod audit;
 mod cloud_config;
 mod directives;
 mod files;
+mod foreign;
 mod history;
 mod hostile;
 mod outside;
