@@ -216,6 +216,7 @@ fn options(catalog: &Catalog, request: &Request, sight: &Sight) -> Options {
         destroying: request.goal == Goal::Destroy,
         unprotected: request.unprotected.clone(),
         protected_at: catalog.protected.clone(),
+        ignored: catalog.ignored.clone(),
         selected: sight.selected.as_ref().map(|selected| selected.acted.clone()),
         limit: (!request.selection.is_everything()).then(|| Limit {
             targets: texts(targets),

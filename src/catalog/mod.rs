@@ -1,6 +1,7 @@
 //! From what is desired to resources: the list of expansions, in order.
 
 mod group;
+mod ignored;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Catalog {
     pub machines: BTreeMap<Name, ResourceId>,
     /// Where `protect: true` is written, by machine.
     pub protected: BTreeMap<String, String>,
+    /// Attributes whose difference is left alone, by resource.
+    pub ignored: BTreeMap<ResourceId, Vec<Path>>,
 }
 
 impl Catalog {
@@ -71,6 +74,7 @@ pub fn expand(desired: &Desired, dirs: &Dirs, keyring: &Arc<Keyring>) -> Result<
         providers,
         machines: BTreeMap::new(),
         protected: desired.machines.iter().filter_map(|(n, m)| Some((n.to_string(), m.protect.clone()?))).collect(),
+        ignored: BTreeMap::new(),
     };
     let peers = desired.machines.values().map(|machine| (machine.name.clone(), machine.address)).collect();
     for machine in desired.machines.values() {
@@ -164,6 +168,7 @@ fn expand_machine(
         Ok(expansion) => expansion,
         Err(more) => return notes.extend(more),
     };
+    let first = catalog.resources.len();
     catalog.resources.extend(expansion.resources);
     let projects: Vec<_> = desired.compose.values().filter(|project| project.on.contains(&machine.name)).collect();
     if provider.lodges(machine) {
@@ -172,6 +177,12 @@ fn expand_machine(
         catalog.resources.extend(inside.into_iter().map(|real| provider.lodge(real)));
     } else {
         notes.extend(projects.iter().map(|project| host::no_engine(machine, project)));
+    }
+    if !machine.ignore.is_empty() {
+        let attributes =
+            |r: &Arc<dyn Resource>| (r.id().clone(), ignored::of(r.as_ref(), &expansion.machine, &machine.ignore));
+        let found = catalog.resources[first..].iter().map(attributes).filter(|(_, paths)| !paths.is_empty());
+        catalog.ignored.extend(found);
     }
     catalog.machines.insert(machine.name.clone(), expansion.machine);
 }

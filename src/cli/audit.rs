@@ -186,6 +186,7 @@ async fn drift(global: &Global, verb: &Audit, project: &mut Project) -> Result<E
         say(&pretty(&json!({ "findings": settings.chain(notes).collect::<Vec<_>>(), "plan": plan })));
     } else {
         say(&report::plan(plan, Detail::Changes, terminal::style(global, Stream::Output)));
+        say(&report::ignored_differences(plan));
     }
     let clean = warnings == 0 && plan.is_empty() && proposal.sight.blind.is_empty();
     if !clean && verb.output != Some(Notation::Json) {

@@ -27,6 +27,8 @@ pub struct Machine {
     pub user_data: Vec<Piece>,
     /// Where `protect: true` is written, such as `Machinefile.yaml:7`; `None` when the machine may go.
     pub protect: Option<String>,
+    /// Settings within the machine, `resources.cpus`, that are left alone once it is there.
+    pub ignore: Vec<Path>,
     /// The user's own words for it.
     pub tags: BTreeMap<String, String>,
     /// Its address on the project's segment.

@@ -9,7 +9,7 @@ use crate::store::{Intent, Operation, Record, Recorded};
 use crate::value::{Attributes, Path, Value};
 
 use super::step::{Action, Cause, Reason, Step};
-use super::{Options, protect};
+use super::{Options, ignore, protect};
 
 /// What one resource needs when its relatives are left out of account.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,8 @@ pub(super) fn decide(graph: &Graph, observed: &Observed, recorded: &Recorded, op
             continue;
         }
         let id = node.resource.id();
-        if node.resource.is_group() {
+        let absent = *observed.get(id) == Observation::Absent;
+        if node.resource.is_group() || (absent && node.wanted && ignore::is_idle(graph, position, observed, options)) {
             continue;
         }
         verdicts[position] = one(node, observed.get(id), recorded.records.get(id), recorded.intents.get(id), options);
@@ -61,15 +62,22 @@ fn one(
         (true, Observation::Absent) => {
             Verdict::Step(create(node, if record.is_some() { Reason::Missing } else { Reason::New }))
         }
-        (true, Observation::Present(observed)) => match compare(node, observed, record, intent) {
+        (true, Observation::Present(observed)) => match compare(node, observed, record, intent, options) {
             Verdict::Step(step) if step.action == Action::Replace => protect::instead(step, node, observation, options),
             verdict => verdict,
         },
     }
 }
 
-fn compare(node: &Node, observed: &Attributes, record: Option<&Record>, intent: Option<&Intent>) -> Verdict {
-    let changes = diff(node.resource.desired(), observed);
+fn compare(
+    node: &Node,
+    observed: &Attributes,
+    record: Option<&Record>,
+    intent: Option<&Intent>,
+    options: &Options,
+) -> Verdict {
+    let mut changes = diff(node.resource.desired(), observed);
+    changes.retain(|change| !ignore::is_ignored(node.resource.id(), change, options));
     if changes.is_empty() {
         // A create that was cut off may have left something that only looks whole.
         let cut = intent.is_some_and(|intent| intent.operation == Operation::Create.as_str());

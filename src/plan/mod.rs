@@ -6,6 +6,7 @@ mod consent;
 mod decide;
 mod drift;
 mod handover;
+mod ignore;
 mod protect;
 mod schedule;
 mod sequence;
@@ -22,8 +23,10 @@ use std::collections::BTreeMap;
 use crate::graph::Graph;
 use crate::id::ResourceId;
 use crate::observe::Observed;
+use crate::resource::Change;
 use crate::selection::Pattern;
 use crate::store::{Record, Recorded};
+use crate::value::Path;
 
 /// A proposal. Steps stand in an order in which they could be carried out one by one.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +48,8 @@ pub struct Plan {
     pub limit: Option<Limit>,
     /// What only one thing can have, given up by one step and taken by a later one.
     pub handovers: Vec<Handover>,
+    /// Differences that the Machinefile says to leave alone.
+    pub ignored: Vec<(ResourceId, Change)>,
     /// How many resources are as desired.
     pub unchanged: usize,
 }
@@ -80,6 +85,8 @@ pub struct Options {
     pub unprotected: Vec<Pattern>,
     /// Where `protect: true` is written, by machine.
     pub protected_at: BTreeMap<String, String>,
+    /// Attributes whose difference is left alone, by resource.
+    pub ignored: BTreeMap<ResourceId, Vec<Path>>,
     /// By position, what may be changed; everything without it.
     pub selected: Option<Vec<bool>>,
     /// What the selection was told.
@@ -116,6 +123,7 @@ pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &O
         }
         conflicts.extend(found);
     };
+    plan.ignored = ignore::differences(graph, observed, options);
     plan.steps = handover::in_order(plan.steps, graph, &plan.handovers);
     plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);
     plan.confirmed.retain(|(id, _)| options.is_selected(graph.position(id)));

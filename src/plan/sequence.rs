@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::id::ResourceId;
 use crate::observe::Observed;
 use crate::resource::{Disruption, Link, Observation};
@@ -11,7 +11,7 @@ use crate::store::Recorded;
 
 use super::decide::{Verdict, create, delete};
 use super::step::{Action, Blocked, Deferred, Hold, Reason, Step, Vanishing};
-use super::{Limit, Options, Plan, protect};
+use super::{Limit, Options, Plan, ignore, protect};
 
 /// Where a resource stands once its relatives are taken into account.
 #[derive(Clone)]
@@ -30,6 +30,13 @@ enum Standing {
     Spared(ResourceId),
 }
 
+/// What standings are judged by.
+struct Stage<'a> {
+    graph: &'a Graph,
+    observed: &'a Observed,
+    options: &'a Options,
+}
+
 pub(super) fn sequence(
     graph: &Graph,
     observed: &Observed,
@@ -38,6 +45,7 @@ pub(super) fn sequence(
     conflicts: &BTreeMap<ResourceId, Hold>,
     options: &Options,
 ) -> Plan {
+    let stage = Stage { graph, observed, options };
     let mut held: Vec<Option<Standing>> = vec![None; graph.len()];
     let withheld = options.withheld.iter().map(|(id, flag)| (id, Hold::Consent(flag.clone())));
     for (id, hold) in conflicts.iter().map(|(id, hold)| (id, hold.clone())).chain(withheld) {
@@ -49,7 +57,7 @@ pub(super) fn sequence(
         for (position, _) in graph.nodes() {
             let node = graph.at(position);
             standings[position] = held[position].clone().unwrap_or_else(|| {
-                let standing = stand(graph, position, verdicts[position].clone(), observed, &standings);
+                let standing = stand(&stage, position, verdicts[position].clone(), &standings);
                 let outside = matches!(standing, Standing::Outside);
                 if !outside && (goes(&standing) || lives_in_what_goes(graph, position, &standings)) {
                     spare(node, standing, &verdicts[position], observed.get(node.resource.id()), options)
@@ -69,7 +77,8 @@ pub(super) fn sequence(
     }
 }
 
-fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, standings: &[Standing]) -> Standing {
+fn stand(stage: &Stage<'_>, position: usize, verdict: Verdict, standings: &[Standing]) -> Standing {
+    let Stage { graph, observed, options } = *stage;
     let node = graph.at(position);
     if node.resource.is_group() {
         return pass_on(graph, position, standings);
@@ -100,9 +109,7 @@ fn stand(graph: &Graph, position: usize, verdict: Verdict, observed: &Observed, 
                 // It only came first: what comes after it goes before it, and is not waited for.
                 (Action::Delete, Link::After) => {}
                 (_, Link::Uses) if is_made_anew(step) && !node.wanted => undermined.push(parent),
-                (Action::Replace | Action::Create, Link::Uses)
-                    if node.wanted && exists && step.reason != Reason::Unfinished =>
-                {
+                (Action::Replace | Action::Create, Link::Uses) if exists && rests_upon(step, node, options) => {
                     rebuilt = Some(replace(node, parent_id));
                 }
                 _ => {
@@ -184,13 +191,7 @@ fn pass_on(graph: &Graph, position: usize, standings: &[Standing]) -> Standing {
 }
 
 /// A protected thing does not go because its relatives do.
-fn spare(
-    node: &crate::graph::Node,
-    standing: Standing,
-    verdict: &Verdict,
-    observation: &Observation,
-    options: &Options,
-) -> Standing {
+fn spare(node: &Node, standing: Standing, verdict: &Verdict, observation: &Observation, options: &Options) -> Standing {
     let Some(why) = protect::refusal(node, observation, options) else { return standing };
     match verdict {
         Verdict::Step(step) if protect::is_marking(step) => Standing::Step(protect::marking(step.clone())),
@@ -220,6 +221,12 @@ fn is_made_anew(step: &Step) -> bool {
     }
 }
 
+/// Whether what was built upon another is made anew with it.
+fn rests_upon(step: &Step, node: &Node, options: &Options) -> bool {
+    let is_content = step.action == Action::Create && ignore::ignores_image(node.resource.id(), options);
+    node.wanted && step.reason != Reason::Unfinished && !is_content
+}
+
 /// Whether what lives inside restarts with it, so that what was seen of it no longer counts.
 fn is_shaken(step: &Step, link: Link) -> bool {
     link == Link::Within && step.action == Action::Update && step.disruption >= Disruption::Reboot
@@ -234,7 +241,7 @@ fn because(parent: &ResourceId) -> Reason {
     Reason::ParentReplaced(parent.clone())
 }
 
-fn replace(node: &crate::graph::Node, parent: &ResourceId) -> Step {
+fn replace(node: &Node, parent: &ResourceId) -> Step {
     let delete = delete(node, because(parent));
     let disruption = delete.disruption.max(Disruption::Replace);
     Step { action: Action::Replace, disruption, unknown: node.resource.outputs(), ..delete }

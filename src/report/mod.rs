@@ -18,7 +18,7 @@ pub use audit::{chain, difference, difference_json};
 pub use drift::{drift, drift_json, refreshed};
 pub use machines::{Row, machines, machines_json};
 pub use outcome::{blocked, failures};
-pub use plan::{Detail, plan};
+pub use plan::{Detail, ignored_differences, plan};
 pub use plan_json::{plan_event, plan_json, plan_schema};
 pub use plan_markdown::plan_markdown;
 pub use progress::{Face, Reporter};

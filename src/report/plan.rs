@@ -31,7 +31,8 @@ pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
     let mut text = String::new();
     draw_limit(plan, style, &mut text);
     if plan.is_empty() {
-        _ = writeln!(text, "No changes: {} as the Machinefile asks.", are(plan.unchanged));
+        let ignored = ignored(plan, detail).map(|more| format!(" {more}.")).unwrap_or_default();
+        _ = writeln!(text, "No changes: {} as the Machinefile asks.{ignored}", are(plan.unchanged));
         return text;
     }
     let width = plan.steps.iter().map(|step| step.resource.as_str().len()).max().unwrap_or(0).min(LONGEST_NAME);
@@ -47,8 +48,24 @@ pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
     }
     draw_held(plan, style, &mut text);
     draw_losses(plan, style, &mut text);
-    _ = writeln!(text, "\n{}", footer(plan));
+    _ = writeln!(text, "\n{}", footer(plan, detail));
     text
+}
+
+/// What is left alone because the Machinefile says so, one line each; empty when nothing is.
+#[must_use]
+pub fn ignored_differences(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (id, change) in &plan.ignored {
+        let name = change.path.to_string();
+        let [before, after] = [&change.before, &change.after].map(|side| value(&name, side.as_ref()));
+        _ = writeln!(text, "ignored: {id} {name} is {before}, and the Machinefile says {after}");
+    }
+    text
+}
+
+fn ignored(plan: &Plan, detail: Detail) -> Option<String> {
+    (detail == Detail::Long && !plan.ignored.is_empty()).then(|| format!("{} ignored", plan.ignored.len()))
 }
 
 fn draw_limit(plan: &Plan, style: Style, text: &mut String) {
@@ -244,6 +261,7 @@ pub(super) fn counts(plan: &Plan) -> String {
     parts.join(", ")
 }
 
-fn footer(plan: &Plan) -> String {
-    format!("Plan: {}; {} unchanged.", counts(plan), count(plan.unchanged, "resource"))
+fn footer(plan: &Plan, detail: Detail) -> String {
+    let ignored = ignored(plan, detail).map(|more| format!(", {more}")).unwrap_or_default();
+    format!("Plan: {}; {} unchanged{ignored}.", counts(plan), count(plan.unchanged, "resource"))
 }

@@ -82,6 +82,7 @@ impl World {
 fn machine(image: Image) -> Machine {
     Machine {
         protect: None,
+        ignore: Vec::new(),
         tags: BTreeMap::new(),
         name: name("web"),
         provider: name("local"),

@@ -195,6 +195,7 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
     let (root, raw) = (Disk::blank(10 << 30), Disk::blank(1 << 30));
     Machine {
         protect: None,
+        ignore: Vec::new(),
         tags: BTreeMap::new(),
         name: name("web"),
         provider: name("qemu"),

@@ -49,6 +49,11 @@ pub struct Machine {
     #[schemars(extend("default" = false))]
     pub protect: Option<bool>,
 
+    /// Settings of this machine, such as `image` or `engine.options.debug`, that count when it is made and are left alone from
+    /// then on, whatever becomes of them here or on the machine.
+    #[schemars(extend("default" = []))]
+    pub ignore: Option<Vec<String>>,
+
     /// Your own words for it, by key: `--target tag:KEY=VALUE` selects the machines that carry them.
     #[schemars(extend("propertyNames" = pattern::name()))]
     pub tags: Option<BTreeMap<String, String>>,
@@ -194,6 +199,7 @@ impl Machine {
             ssh: merged(self.ssh, base.ssh.as_ref(), Ssh::over),
             cloud_init: self.cloud_init.or_else(|| base.cloud_init.clone()),
             protect: self.protect.or(base.protect),
+            ignore: self.ignore.or_else(|| base.ignore.clone()),
             tags: merged(self.tags, base.tags.as_ref(), |mut own, base| {
                 for (key, value) in base {
                     own.entry(key.clone()).or_insert_with(|| value.clone());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::{Scope, disks, image, order, user_data};
+use super::{Scope, disks, ignore, image, order, user_data};
 use crate::config::file;
 use crate::desired::{Card, Engine, Forward, Machine, Protocol, Resources, Ssh, address, quantity};
 use crate::id::Name;
@@ -33,6 +33,9 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
     let address = written.address.map_or(Some(Ipv4Addr::UNSPECIFIED), |text| fixed_address(scope, &text, at));
     let depends_on = order::names(scope, written.depends_on.as_deref().unwrap_or_default(), &at.join("depends-on"));
     let protect = written.protect.unwrap_or(false).then(|| scope.place(&at.join("protect")));
+    let (resources, engine) = (resources?, engine);
+    let ignore =
+        ignore::paths(scope, &written.ignore.unwrap_or_default(), &at.join("ignore"), &resources, engine.as_ref());
     if scope.notes.len() > before && crate::note::has_errors(&scope.notes[before..]) {
         return None;
     }
@@ -40,12 +43,13 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
         name: name.clone(),
         provider: provider?,
         image: image?,
-        resources: resources?,
+        resources,
         engine,
         ports,
         ssh: ssh?,
         user_data,
         protect,
+        ignore,
         tags: written.tags.unwrap_or_default(),
         address: address?,
         depends_on,

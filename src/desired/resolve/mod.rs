@@ -3,6 +3,7 @@
 mod capabilities;
 mod compose;
 mod disks;
+mod ignore;
 mod image;
 mod machine;
 mod order;

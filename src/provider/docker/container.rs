@@ -104,7 +104,8 @@ impl Container {
         match (self.recover(engine).await?, changes) {
             (None, _) => self.make(wanted, engine, cx).await?,
             (Some(found), None) => {
-                self.change(wanted, &diff(&self.desired, &self.seen(&found, cx)), found, engine, cx).await?
+                let changes = diff(&self.desired, &self.seen(&found, cx));
+                self.change(wanted, &changes, found, engine, cx).await?;
             }
             (Some(found), Some(changes)) => self.change(wanted, changes, found, engine, cx).await?,
         }

@@ -320,7 +320,7 @@ mod tests {
                 "cards": [{{ "model": "e1000", "mac": "{n}" }}, {{ "model": "virtio", "mac": "{n}" }}],
                 "address": "10.85.1.{n}", "protect": {even}, "tags": {{ "tier": "{n}", "n{n}": "" }},
                 "ssh": 2222, "accelerator": null }}"#,
-            even = n % 2 == 0,
+            even = n.is_multiple_of(2),
         );
         serde_json::from_str(&text).expect("a record")
     }

@@ -11,7 +11,7 @@ use libmachine::report::{Detail, Style, plan as print};
 use libmachine::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use libmachine::selection::{Pattern, Selection, Tags};
 use libmachine::store::{Intent, Record, Recorded};
-use libmachine::value::Attributes;
+use libmachine::value::{Attributes, Path};
 
 /// Of kind `box` it is a machine: it has an address and a host key that only the world decides. Changes to `image` replace and lose data, to `size` downwards are refused, to `cpus` reboot, to others do nothing.
 #[derive(Clone, Debug)]
@@ -138,6 +138,12 @@ impl Scene {
         let graph = self.graph();
         self.options.selected = Some(selection.of(&graph, &Tags::of(&graph, |_| None)).acted);
         self.options.limit = Some(Limit { targets, excludes, left_out: 0 });
+        self
+    }
+
+    /// As with `ignore:`.
+    pub fn ignoring(mut self, name: &str, paths: &[&str]) -> Self {
+        self.options.ignored.insert(id(name), paths.iter().map(|path| Path::parse(path)).collect());
         self
     }
 
