@@ -73,6 +73,21 @@ impl ResourceId {
         (!kind.is_empty() && !name.is_empty()).then(|| Self::new(kind, name))
     }
 
+    /// The id that this one of the machine `now` would have if that were called `name`; `None` for what is of no machine of that
+    /// name. By the forms `web`, `web.data` and `site@web`.
+    #[must_use]
+    pub fn of_machine(&self, now: &str, name: &str) -> Option<Self> {
+        let own = self.name();
+        let renamed = match own.rsplit_once('@') {
+            Some((thing, machine)) if machine == now => format!("{thing}@{name}"),
+            _ => match own.strip_prefix(now)? {
+                rest if rest.is_empty() || rest.starts_with('.') => format!("{name}{rest}"),
+                _ => return None,
+            },
+        };
+        Some(Self::new(self.kind(), renamed))
+    }
+
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.text[..usize::from(self.slash)]

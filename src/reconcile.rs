@@ -1,6 +1,6 @@
 //! The program on one page: look, plan, apply, and look again until nothing is left to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use crate::graph::{self, Graph};
 use crate::id::{Name, ResourceId};
 use crate::note;
 use crate::observe::{Listed, Question, Sight, observe};
-use crate::plan::{Allowed, Drift, Fate, Limit, Options, Plan, demands, drift, machine_of, plan};
+use crate::plan::{Allowed, Drift, Fate, Limit, Options, Plan, demands, drift, follow, machine_of, plan};
 use crate::resource::{Context, Failure, Found, Link, Observation, Outputs, Resource};
 use crate::selection::{Pattern, Selection, Tags};
 use crate::store::{self, Record, Recorded, Store, Transition};
@@ -169,18 +169,23 @@ async fn look(
     let select = |graph: &Graph, listed: &Listed<'_>| {
         selection.of(graph, &Tags::of(graph, |id| known(&recorded, id).or_else(|| listed(id))))
     };
+    let nothing_moved = BTreeMap::new();
     let near = request.goal == Goal::Up && is_near(selection, &desired, &orphans, &recorded)?;
     let question = Question {
         desired: &desired,
         orphans: &orphans,
         sources: if near { &[] } else { &catalog.sources },
         remembered: &|id| recorded.realm(id).map(|realm| realm.map(str::to_owned)),
+        moved: if request.goal == Goal::Up { &catalog.moved } else { &nothing_moved },
         select: (!selection.is_everything()).then_some(&select),
         parallel: request.parallel,
     };
     let mut sight = observe(&question, &context).await?;
     let options = options(catalog, request, &sight);
+    let followed = follow(&recorded, &sight.graph, &sight.observed, question.moved, &sight.moved);
+    let (recorded, inside) = followed.unwrap_or((recorded, Vec::new()));
     let mut plan = plan(&sight.graph, &sight.observed, &recorded, &options);
+    plan.confirmed.extend(inside);
     if selection.is_everything() {
         sight.blind.extend(undeclared(catalog, &recorded));
     }
@@ -217,6 +222,7 @@ fn options(catalog: &Catalog, request: &Request, sight: &Sight) -> Options {
         unprotected: request.unprotected.clone(),
         protected_at: catalog.protected.clone(),
         ignored: catalog.ignored.clone(),
+        moved: sight.moved.clone(),
         selected: sight.selected.as_ref().map(|selected| selected.acted.clone()),
         limit: (!request.selection.is_everything()).then(|| Limit {
             targets: texts(targets),

@@ -50,7 +50,9 @@ pub(super) async fn operate(
     tools.store.write(begin).await?;
 
     let cx = context(tools, &id, &token);
-    let end = match call(tools, resource.as_ref(), step, operation, &cx).await {
+    // The second half of a replace finds it renamed and deleted.
+    let moved = step.moved.as_ref().filter(|_| phase == Phase::Down || step.action != Action::Replace);
+    let end = match call(tools, resource.as_ref(), step, moved, operation, &cx).await {
         Ok(Some(attributes)) => {
             tools.context.outputs.set(id.clone(), attributes.clone());
             let record = Record { attributes, parents: resource.parents().to_vec(), token, realm };
@@ -66,6 +68,11 @@ pub(super) async fn operate(
         }
     };
     let mut write = tools.store.write(end);
+    if let Some(from) = moved {
+        write.await?;
+        tools.store.write(Transition::Gone { id: from.clone() }).await?;
+        return Ok(());
+    }
     if let Poll::Ready(written) = poll!(&mut write) {
         return Ok(written?);
     }
@@ -124,16 +131,22 @@ async fn call(
     tools: &Tools,
     resource: &dyn Resource,
     step: &Step,
+    moved: Option<&ResourceId>,
     operation: Operation,
     cx: &Context,
 ) -> Result<Option<Attributes>, Failure> {
     let start = Instant::now();
     let mut waits = backoff();
     loop {
-        let result = match operation {
-            Operation::Create => resource.create(cx).await.map(Some),
-            Operation::Update => resource.update(cx, &step.changes).await.map(Some),
-            Operation::Delete => resource.delete(cx).await.map(|()| None),
+        let renamed = match moved {
+            Some(from) => resource.rename(from, cx).await,
+            None => Ok(()),
+        };
+        let result = match (renamed, operation) {
+            (Err(failure), _) => Err(failure),
+            (Ok(()), Operation::Create) => resource.create(cx).await.map(Some),
+            (Ok(()), Operation::Update) => resource.update(cx, &step.changes).await.map(Some),
+            (Ok(()), Operation::Delete) => resource.delete(cx).await.map(|()| None),
         };
         let Err(failure) = result else { return result };
         let wait = match failure.retry {

@@ -32,6 +32,8 @@ pub struct Catalog {
     pub machines: BTreeMap<Name, ResourceId>,
     /// Where `protect: true` is written, by machine.
     pub protected: BTreeMap<String, String>,
+    /// What machines may have been called before, by their name now.
+    pub moved: BTreeMap<String, Vec<String>>,
     /// Attributes whose difference is left alone, by resource.
     pub ignored: BTreeMap<ResourceId, Vec<Path>>,
 }
@@ -74,6 +76,11 @@ pub fn expand(desired: &Desired, dirs: &Dirs, keyring: &Arc<Keyring>) -> Result<
         providers,
         machines: BTreeMap::new(),
         protected: desired.machines.iter().filter_map(|(n, m)| Some((n.to_string(), m.protect.clone()?))).collect(),
+        moved: desired
+            .moved
+            .iter()
+            .map(|(name, olds)| (name.to_string(), olds.iter().map(Name::to_string).collect()))
+            .collect(),
         ignored: BTreeMap::new(),
     };
     let peers = desired.machines.values().map(|machine| (machine.name.clone(), machine.address)).collect();

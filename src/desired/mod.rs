@@ -42,6 +42,8 @@ pub struct Desired {
     pub machines: BTreeMap<Name, Machine>,
     /// The names that machines depend on, and the machines that each of them means.
     pub groups: BTreeMap<Name, Vec<Name>>,
+    /// What machines may have been called before, by their name now.
+    pub moved: BTreeMap<Name, Vec<Name>>,
     pub compose: BTreeMap<Name, ComposeProject>,
 }
 

@@ -1,9 +1,11 @@
 //! Reads everything and changes nothing: listings first, then what must be read one by one, parents first.
 
+mod former;
 mod observed;
 mod survey;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use observed::Observed;
@@ -24,6 +26,9 @@ pub struct Sight {
     pub blind: Vec<(String, Failure)>,
     /// What was asked for, by position; everything without it.
     pub selected: Option<Selected>,
+    /// What is there under another id than it is to have, because its machine was renamed: by the id that it is to have, and under which
+    /// it was observed.
+    pub moved: BTreeMap<ResourceId, ResourceId>,
 }
 
 /// What the listings say of a resource, if anything.
@@ -42,6 +47,8 @@ pub struct Question<'a> {
     pub remembered: &'a (dyn Fn(&ResourceId) -> Option<Option<String>> + Sync),
     /// Which part of a graph is looked at; all of it without one. It is given what the listings say of a resource.
     pub select: Option<&'a Select<'a>>,
+    /// What machines may have been called before, by their name now.
+    pub moved: &'a BTreeMap<String, Vec<String>>,
     /// How many reads may run at once.
     pub parallel: usize,
 }
@@ -56,13 +63,16 @@ impl std::fmt::Debug for Question<'_> {
 /// The error is a graph that cannot be built.
 pub async fn observe(question: &Question<'_>, cx: &Context) -> Result<Sight, graph::Error> {
     let mut survey = survey::survey(question.sources, cx).await;
-    let mut orphans = question.orphans.to_vec();
+    let former = former::find(question, &mut survey, cx).await;
+    let moved = former::ids(&former);
+    let stays = |orphan: &&Arc<dyn Resource>| !moved.values().any(|id| id == orphan.id());
+    let mut orphans: Vec<_> = question.orphans.iter().filter(stays).cloned().collect();
     orphans.extend(survey.orphans(question.desired, question.orphans));
     let graph = graph::build(question.desired.to_vec(), orphans.clone())?;
 
     let mut selected = question.select.map(|select| select(&graph, &|id| survey.anywhere(id)));
     let within = selected.as_ref().map(|selected| selected.seen.as_slice());
-    let seen = walk::walk(&graph, within, &mut survey, question, cx).await;
+    let seen = walk::walk(&graph, within, &mut survey, question, &former, cx).await;
     let mut observed = seen.observed;
     let mut graph = graph;
     if !seen.inside.is_empty() {
@@ -77,5 +87,5 @@ pub async fn observe(question: &Question<'_>, cx: &Context) -> Result<Sight, gra
     }
     let mut blind = survey.into_blind();
     blind.extend(seen.blind);
-    Ok(Sight { graph, observed, blind, selected })
+    Ok(Sight { graph, observed, blind, selected, moved })
 }

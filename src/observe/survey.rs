@@ -60,6 +60,18 @@ impl Survey {
         Some(found.swap_remove(at).1.attributes)
     }
 
+    /// Whether the source of this name lists an id.
+    pub(super) fn lists(&self, id: &ResourceId, realm: &str) -> bool {
+        self.found.get(id).is_some_and(|found| found.iter().any(|(source, _)| self.sources[*source].name() == realm))
+    }
+
+    /// As if the source of this name had listed it.
+    pub(super) fn add(&mut self, found: Found, realm: &str) {
+        if let Some(source) = self.sources.iter().position(|source| source.name() == realm) {
+            self.found.entry(found.id.clone()).or_default().push((source, found));
+        }
+    }
+
     /// What some source lists under an id.
     pub(super) fn anywhere(&self, id: &ResourceId) -> Option<&Attributes> {
         self.found.get(id)?.first().map(|(_, found)| &found.attributes)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::former::Former;
 use super::survey::Survey;
 use super::{Observed, Question};
 use crate::graph::{Graph, Queue};
@@ -25,6 +26,7 @@ pub(super) async fn walk(
     within: Option<&[bool]>,
     survey: &mut Survey,
     question: &Question<'_>,
+    former: &Former,
     cx: &Context,
 ) -> Seen {
     let mut queue = Queue::new(graph.len());
@@ -45,7 +47,8 @@ pub(super) async fn walk(
                 note(graph, position, observation, &mut seen.observed, cx);
                 queue.finish(position);
             } else {
-                let resource = Arc::clone(&graph.at(position).resource);
+                let resource = &graph.at(position).resource;
+                let resource = Arc::clone(former.get(resource.id()).unwrap_or(resource));
                 running.push(async move { (position, look(resource.as_ref(), cx).await) });
             }
         }

@@ -9,7 +9,7 @@ use crate::store::{Intent, Operation, Record, Recorded};
 use crate::value::{Attributes, Path, Value};
 
 use super::step::{Action, Cause, Reason, Step};
-use super::{Options, ignore, protect};
+use super::{Options, ignore, moves, protect};
 
 /// What one resource needs when its relatives are left out of account.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,10 +62,14 @@ fn one(
         (true, Observation::Absent) => {
             Verdict::Step(create(node, if record.is_some() { Reason::Missing } else { Reason::New }))
         }
-        (true, Observation::Present(observed)) => match compare(node, observed, record, intent, options) {
-            Verdict::Step(step) if step.action == Action::Replace => protect::instead(step, node, observation, options),
-            verdict => verdict,
-        },
+        (true, Observation::Present(observed)) => {
+            match moves::renamed(compare(node, observed, record, intent, options), node, options) {
+                Verdict::Step(step) if step.action == Action::Replace => {
+                    protect::instead(step, node, observation, options)
+                }
+                verdict => verdict,
+            }
+        }
     }
 }
 

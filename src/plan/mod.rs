@@ -7,6 +7,7 @@ mod decide;
 mod drift;
 mod handover;
 mod ignore;
+mod moves;
 mod protect;
 mod schedule;
 mod sequence;
@@ -15,6 +16,7 @@ mod step;
 pub use consent::{Allowed, Demands, Loss, MOST, demands, machine_of};
 pub use drift::{Drift, Fate, drift};
 pub use handover::Handover;
+pub use moves::follow;
 pub use schedule::{Phase, Schedule};
 pub use step::{Action, Blocked, Cause, Deferred, Hold, Reason, Step, Summary, Vanishing};
 
@@ -87,6 +89,8 @@ pub struct Options {
     pub protected_at: BTreeMap<String, String>,
     /// Attributes whose difference is left alone, by resource.
     pub ignored: BTreeMap<ResourceId, Vec<Path>>,
+    /// What is there under another id than it is to have, by the latter.
+    pub moved: BTreeMap<ResourceId, ResourceId>,
     /// By position, what may be changed; everything without it.
     pub selected: Option<Vec<bool>>,
     /// What the selection was told.
@@ -123,6 +127,7 @@ pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &O
         }
         conflicts.extend(found);
     };
+    moves::mark(&mut plan, options);
     plan.ignored = ignore::differences(graph, observed, options);
     plan.steps = handover::in_order(plan.steps, graph, &plan.handovers);
     plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);

@@ -56,6 +56,8 @@ pub enum Reason {
     Mixed,
     /// Not as the Machinefile asks; without a record nobody can tell who changed.
     Differs,
+    /// Only its name changes; it is there under this id.
+    Moved(ResourceId),
     /// Found with our label, wanted no more.
     NotDesired,
     /// The whole project goes.
@@ -76,6 +78,7 @@ impl Reason {
             Self::Drifted => "drifted",
             Self::Mixed => "mixed",
             Self::Differs => "differs",
+            Self::Moved(_) => "moved",
             Self::NotDesired => "not-desired",
             Self::Destroying => "destroying",
             Self::ParentReplaced(_) => "parent-replaced",
@@ -93,6 +96,7 @@ impl fmt::Display for Reason {
             Self::Drifted => f.write_str("changed without us"),
             Self::Mixed => f.write_str("changed in the Machinefile and without us"),
             Self::Differs => f.write_str("not as the Machinefile asks"),
+            Self::Moved(from) => write!(f, "moved from {from}"),
             Self::NotDesired => f.write_str("no longer in the Machinefile"),
             Self::Destroying => f.write_str("the project is destroyed"),
             Self::ParentReplaced(parent) => write!(f, "{parent} is made anew"),
@@ -140,6 +144,8 @@ pub struct Step {
     pub unknown: &'static [&'static str],
     /// Whether the resource stands for a machine.
     pub machine: bool,
+    /// The id under which it is there until this step renames it.
+    pub moved: Option<ResourceId>,
 }
 
 impl Step {
@@ -155,7 +161,14 @@ impl Step {
             left: None,
             unknown: &[],
             machine: node.resource.is_machine(),
+            moved: None,
         }
+    }
+
+    /// A mark for the eye.
+    #[must_use]
+    pub fn symbol(&self) -> &'static str {
+        if matches!(self.reason, Reason::Moved(_)) { "→" } else { self.action.symbol() }
     }
 
     /// Who made one of this step's changes necessary; `None` where nobody can tell.

@@ -120,7 +120,7 @@ pub(super) fn why(step: &Step) -> String {
 }
 
 fn draw_step(step: &Step, width: usize, style: Style, text: &mut String) {
-    let symbol = style.action(step.action, &format!("{:>3}", step.action.symbol()));
+    let symbol = style.action(step.action, &format!("{:>3}", step.symbol()));
     let id = format!("{:<width$}", step.resource);
     let action = style.action(step.action, &format!("{:<7}", step.action.as_str()));
     let column = 3 + 1 + id.len() + 1 + 7 + 1;

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
+use crate::id::ResourceId;
 use crate::plan::{Action, Plan, Step};
 use crate::value::Value;
 
@@ -79,8 +80,12 @@ struct StepLine<'a> {
     /// Why, in words.
     reason: String,
     /// Why, in one word: `new`, `missing`, `unfinished`, `changed` (in the Machinefile), `drifted` (changed without us),
-    /// `mixed` (both), `differs` (nobody can tell), `not-desired`, `destroying` or `parent-replaced`.
+    /// `mixed` (both), `differs` (nobody can tell), `moved` (only its name changes), `not-desired`, `destroying` or
+    /// `parent-replaced`.
     cause: &'static str,
+    /// What it is called until this step renames it: `kind/name`.
+    #[serde(rename = "moved-from", skip_serializing_if = "Option::is_none")]
+    moved_from: Option<&'a str>,
     /// What running things notice: `none`, `reload`, `restart`, `reboot`, `replace` or `data-loss`.
     disruption: &'static str,
     /// What the disruption means here, in words.
@@ -224,6 +229,7 @@ fn step_line(step: &Step) -> StepLine<'_> {
         action: step.action.as_str(),
         reason: step.reason.to_string(),
         cause: step.reason.as_str(),
+        moved_from: step.moved.as_ref().map(ResourceId::as_str),
         disruption: step.disruption.as_str(),
         detail: &step.detail,
         consent: step.flag(),

@@ -48,8 +48,7 @@ fn draw_losses(plan: &Plan, text: &mut String) {
 
 fn draw_step(step: &Step, taken: Option<&str>, text: &mut String) {
     let action = step.action.as_str();
-    let head =
-        format!("<code>{}</code> <b>{}</b> {action}: {}", step.action.symbol(), step.resource, escape(&why(step)));
+    let head = format!("<code>{}</code> <b>{}</b> {action}: {}", step.symbol(), step.resource, escape(&why(step)));
     let mut body = String::new();
     for change in &step.changes {
         draw_change(step, change, &mut body);

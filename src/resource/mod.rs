@@ -144,6 +144,13 @@ pub trait Resource: Debug + Send + Sync {
         None
     }
 
+    /// What it takes to give what is there under an earlier id of this resource the id that it has now. Pure.
+    fn renaming(&self) -> Impact {
+        Impact::Refused(
+            "its provider cannot rename it: give the machine its old name back, or let it be made anew".into(),
+        )
+    }
+
     /// What of `attributes`, desired or observed, only one thing can have at a time: `port 8080/tcp`. Who gives it up
     /// goes before who takes it. Pure.
     fn claims(&self, _attributes: &Attributes) -> Vec<String> {
@@ -188,6 +195,12 @@ pub trait Resource: Debug + Send + Sync {
     async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure>;
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure>;
+
+    /// Gives what is there under the id `from` this resource's own; nothing, where nothing is. May be called again after having been
+    /// cut anywhere.
+    async fn rename(&self, _from: &ResourceId, _cx: &Context) -> Result<(), Failure> {
+        Err(Failure::new(format!("{} cannot be renamed", self.id())))
+    }
 }
 
 /// An object found in a listing.

@@ -119,6 +119,7 @@ impl Trial {
             machines: BTreeMap::new(),
             drives: Drives::default(),
             protected: BTreeMap::new(),
+            moved: BTreeMap::new(),
             ignored: BTreeMap::new(),
         }
     }

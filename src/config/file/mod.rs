@@ -7,6 +7,7 @@ mod engine;
 mod hardware;
 mod image;
 mod machine;
+mod moved;
 mod pattern;
 mod provider;
 mod store;
@@ -24,6 +25,7 @@ pub use engine::{Engine, EngineSettings};
 pub use hardware::{Disk, Nic};
 pub use image::{Image, ImageSource};
 pub use machine::{Machine, Resources, Size, Ssh};
+pub use moved::Moved;
 pub use provider::Provider;
 pub use store::Store;
 pub use user_data::{UserData, is_address};
@@ -77,6 +79,9 @@ pub struct Machinefile {
     /// The machines, by name. A name alone declares a machine that is all defaults.
     #[schemars(extend("propertyNames" = pattern::name()))]
     pub machines: Option<BTreeMap<String, Option<Machine>>>,
+
+    /// Machines that are called otherwise now: they are renamed instead of being made anew. It does no harm to leave this in.
+    pub moved: Option<Vec<Moved>>,
 
     /// Compose projects that run on single machines, by name.
     #[schemars(extend("propertyNames" = pattern::name()))]

@@ -7,6 +7,10 @@ pub(super) const NAME: &str = "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$";
 pub(super) const NAME_MESSAGE: &str =
     "use lower-case letters, digits and `-`, start with a letter, end with a letter or digit, at most 63 characters";
 
+/// A machine as it stands in the Machinefile.
+pub(super) const MACHINE: &str = "^machines\\.[a-z]([a-z0-9-]{0,61}[a-z0-9])?$";
+pub(super) const MACHINE_MESSAGE: &str = "name a machine as it stands in the Machinefile: `machines.web`";
+
 pub(super) const SIZE: &str = "^[0-9]+(\\.[0-9]+)? ?([KMGT](i?B)?|B)$";
 pub(super) const SIZE_MESSAGE: &str = "a size is a number of GB, or a number and a unit: `512MiB`, `20GB`";
 

@@ -6,6 +6,7 @@ mod disks;
 mod ignore;
 mod image;
 mod machine;
+mod moved;
 mod order;
 mod user_data;
 
@@ -55,12 +56,13 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
         let again = scope.notes.split_off(before);
         scope.notes.extend(again.into_iter().filter(|note| !scope.notes.contains(note)).collect::<Vec<_>>());
     }
+    let moved = moved::names(&mut scope, &machines, &members);
     let compose = compose::projects(&mut scope, &members);
     let providers = std::mem::take(&mut scope.providers);
     let mut notes = scope.notes;
     let store = store(config, &mut notes);
     let groups = order::groups(&machines, &members);
-    let desired = owner.map(|owner| Desired { owner, store, providers, machines, groups, compose });
+    let desired = owner.map(|owner| Desired { owner, store, providers, machines, groups, moved, compose });
     notes.extend(desired.iter().flat_map(check));
     // What follows from a fault that was reported already is not said again.
     notes.retain(|note| !config.faults.iter().any(|fault| are_related(fault, &note.path)));

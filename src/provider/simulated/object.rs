@@ -145,6 +145,10 @@ impl Resource for Object {
         }
     }
 
+    fn renaming(&self) -> Impact {
+        Impact::InPlace(Disruption::None, None)
+    }
+
     fn is_machine(&self) -> bool {
         self.id.kind() == super::MACHINE
     }
@@ -181,6 +185,11 @@ impl Resource for Object {
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {
         self.source.world.remove(&cx.owner.slug(), &self.id).await
+    }
+
+    async fn rename(&self, from: &ResourceId, cx: &Context) -> Result<(), Failure> {
+        let parents = self.written().remove(PARENTS).expect("written above");
+        self.source.world.rename(&cx.owner.slug(), from, &self.id, (PARENTS, parents)).await
     }
 }
 

@@ -144,6 +144,39 @@ impl World {
         .await
     }
 
+    /// Gives an object another id, with all that the world knows by it. One that has it already keeps it.
+    pub(super) async fn rename(
+        &self,
+        owner: &str,
+        from: &ResourceId,
+        to: &ResourceId,
+        (key, parents): (&str, Value),
+    ) -> Result<(), Failure> {
+        self.call(true, |db| {
+            if attributes(db, owner, to)?.is_some() {
+                return Ok(());
+            }
+            db.execute(
+                "UPDATE objects SET id = ?3, kind = ?4 WHERE owner = ?1 AND id = ?2",
+                params![owner, from.as_str(), to.as_str(), to.kind()],
+            )?;
+            for text in [
+                "UPDATE OR REPLACE inside SET id = ?3 WHERE owner = ?1 AND id = ?2",
+                "UPDATE OR REPLACE inside SET parent = ?3 WHERE owner = ?1 AND parent = ?2",
+                "UPDATE ports SET id = ?3 WHERE owner = ?1 AND id = ?2",
+                "UPDATE OR REPLACE born SET id = ?3 WHERE owner = ?1 AND id = ?2",
+            ] {
+                db.execute(text, params![owner, from.as_str(), to.as_str()])?;
+            }
+            if let Some(mut all) = attributes(db, owner, to)? {
+                all.insert(key.to_owned(), parents.clone());
+                write(db, owner, to, &all)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// One call across the simulated network, in one transaction.
     async fn call<T>(
         &self,

@@ -151,6 +151,10 @@ impl Resource for Mortal {
         self.inner.claims(attributes)
     }
 
+    fn renaming(&self) -> Impact {
+        self.inner.renaming()
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         self.inner.impact(change, observed)
     }
@@ -200,6 +204,13 @@ impl Resource for Mortal {
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {
         self.fate.moment().await;
         let outcome = self.inner.delete(cx).await;
+        self.fate.moment().await;
+        outcome
+    }
+
+    async fn rename(&self, from: &ResourceId, cx: &Context) -> Result<(), Failure> {
+        self.fate.moment().await;
+        let outcome = self.inner.rename(from, cx).await;
         self.fate.moment().await;
         outcome
     }
