@@ -108,9 +108,13 @@ impl Elsewhere {
             None => Search::Devices,
         };
         let named = matches!(search, Search::In(_));
+        let places = global.drives.as_ref().map(|paths| paths.to_string_lossy().into_owned()).unwrap_or_default();
         let looking = tokio::task::spawn_blocking(move || drive::find(&search));
         let found =
             looking.await.map_err(|_| Error::failed("a CLOUD-INIT drive is damaged").hint("try --no-drives"))?;
+        if named && found.files.is_empty() && found.troubles.is_empty() {
+            self.warn(&format!("no filesystem labelled {} is in {places}", drive::LABEL), None);
+        }
         for trouble in found.troubles {
             if named {
                 return Err(plain(trouble.to_string(), trouble.hint()));

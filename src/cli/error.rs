@@ -15,11 +15,13 @@ pub(super) struct Error {
     rendered: bool,
     hint: Option<String>,
     exit: Exit,
+    /// What there was to say before it: warnings, each ending with a line break.
+    before: String,
 }
 
 impl Error {
     pub(super) fn failed(text: impl Into<String>) -> Self {
-        Self { text: text.into(), rendered: false, hint: None, exit: Exit::Failed }
+        Self { text: text.into(), rendered: false, hint: None, exit: Exit::Failed, before: String::new() }
     }
 
     /// The command was typed wrongly.
@@ -41,10 +43,17 @@ impl Error {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// With what there was to say before it.
+    pub(super) fn after(self, said: &str) -> Self {
+        let gap = if said.is_empty() { "" } else { "\n" };
+        Self { before: format!("{said}{gap}{}", self.before), ..self }
+    }
+
     /// Tells it on standard error. A closed one changes nothing.
     pub(super) fn tell(&self, global: &Global) -> ExitCode {
         let style = terminal::style(global, terminal::Stream::Error);
         let mut stderr = std::io::stderr().lock();
+        _ = write!(stderr, "{}", self.before);
         if self.rendered {
             _ = write!(stderr, "{}", self.text);
         } else {

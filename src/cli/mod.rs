@@ -21,6 +21,7 @@ mod refresh;
 mod run;
 mod saved;
 mod schema;
+mod settings;
 mod ssh;
 mod status;
 mod switch;
@@ -33,7 +34,7 @@ mod watch;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Args, Verb};
 use error::Error;
@@ -42,7 +43,7 @@ use exit_code::Exit;
 /// Runs one command. Everything it has to say is said when it returns.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(arguments) {
+    let args = match parse(arguments) {
         Ok(args) => args,
         Err(refusal) => {
             _ = refusal.print();
@@ -57,6 +58,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => error.tell(&args.global),
     }
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
+    let mut command = settings::without_empty(Args::command());
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let mut args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    settings::settle(&mut args.global, &matches);
+    Ok(args)
 }
 
 async fn dispatch(args: &Args) -> Result<Exit, Error> {

@@ -6,11 +6,13 @@ use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::CommandFactory as _;
 use tokio_util::sync::CancellationToken;
 
-use super::args::Global;
+use super::args::{Args, Global};
 use super::elsewhere::{self, Contact, Elsewhere, Stop};
 use super::error::Error;
+use super::settings;
 use super::terminal::{self, Stream};
 use crate::catalog::{self, Catalog};
 use crate::config::{self, Config, FlagKind};
@@ -59,6 +61,13 @@ pub(super) struct Project {
     style: Style,
 }
 
+/// What could not be made of a project.
+pub(super) struct Broken {
+    pub(super) error: Error,
+    /// What was written, where that could be read.
+    pub(super) config: Option<Config>,
+}
+
 impl Project {
     /// Loads what the flags name. Warnings are told; errors come back drawn, all of them.
     pub(super) async fn load(global: &Global) -> Result<Self, Error> {
@@ -70,39 +79,44 @@ impl Project {
         Self::remembering(global, Contact::Forbidden).await
     }
 
-    /// With the settings on machines' drives that an earlier run saw.
     async fn remembering(global: &Global, contact: Contact) -> Result<Self, Error> {
-        let project = Self::read(global, contact, Seen::new()).await?;
-        let remembered = project.remembered_drives();
-        let project = if remembered.is_empty() { project } else { project.with_drives(global, remembered).await? };
+        Self::read(global, contact, Seen::new()).await?.remembered(global).await
+    }
+
+    /// As [`Project::load`]; the settings are there even when they make no sense.
+    pub(super) async fn load_or_settings(global: &Global) -> Result<Self, Box<Broken>> {
+        let project = Box::pin(Self::attempt(global, Contact::Allowed, Seen::new())).await?;
+        project.remembered(global).await.map_err(|error| Box::new(Broken { error, config: None }))
+    }
+
+    /// With the settings on machines' drives that an earlier run saw.
+    async fn remembered(self, global: &Global) -> Result<Self, Error> {
+        let remembered = self.remembered_drives();
+        let project = if remembered.is_empty() { self } else { self.with_drives(global, remembered).await? };
         tell(&project.said);
         Ok(project)
     }
 
     pub(super) async fn read(global: &Global, contact: Contact, drives: Seen) -> Result<Self, Error> {
+        Box::pin(Self::attempt(global, contact, drives)).await.map_err(|broken| broken.error)
+    }
+
+    async fn attempt(global: &Global, contact: Contact, drives: Seen) -> Result<Self, Box<Broken>> {
         let style = terminal::style(global, Stream::Error);
-        let dirs = Dirs::from_env().ok_or_else(|| Error::failed("there is no home folder").hint("set HOME"))?;
+        let unread = |error| Box::new(Broken { error, config: None });
+        let dirs = Dirs::from_env().ok_or_else(|| unread(Error::failed("there is no home folder").hint("set HOME")))?;
         let environment = config::environment();
-        let elsewhere = Elsewhere::new(&dirs, contact, style)?;
-        let config = read(global, &dirs, &environment, &elsewhere, &drives, style).await?;
-        let mut said = diagnostic::draw(&diagnostic::of_warnings(&config), style);
-        let downloads = elsewhere.user_data(&config).await.map_err(|note| at(&config, &[note], style))?;
-        let surroundings = desired::Surroundings {
-            project: global.project_name.as_deref(),
-            drivers: &catalog::drivers(),
-            downloads: &downloads,
-            environment: &environment,
+        let mut said = misspelt(&environment, style);
+        let elsewhere = Elsewhere::new(&dirs, contact, style).map_err(unread)?;
+        let config = read(global, &dirs, &environment, &elsewhere, &drives, style).await;
+        let config = config.map_err(|error| unread(error.after(&said)))?;
+        said.push_str(&diagnostic::draw(&diagnostic::of_warnings(&config), style));
+        let meaning = Meaning::of(global, &config, &dirs, &environment, &elsewhere, &mut said).await;
+        let meaning = match meaning {
+            Ok(meaning) => meaning,
+            Err(error) => return Err(Box::new(Broken { error: error.after(&said), config: Some(config) })),
         };
-        let (desired, mut notes) = desired::resolve(&config, &surroundings);
-        let desired = accept(&config, desired, &notes, style, &mut said)?;
-        let place = place(global, &environment, &dirs, &desired)?;
-        let keyring = keyring(&place, &environment, &dirs, &desired)?;
-        let (catalog, more) = match catalog::expand(&desired, &dirs, &keyring) {
-            Ok((catalog, notes)) => (Some(catalog), notes),
-            Err(notes) => (None, notes),
-        };
-        let catalog = accept(&config, catalog, &more, style, &mut said)?;
-        notes.extend(more);
+        let Meaning { desired, catalog, place, keyring, notes } = meaning;
         let texts = config.contents();
         let words = words(global);
         Ok(Self { desired, catalog, dirs, place, keyring, texts, config, notes, contact, drives, said, words, style })
@@ -229,6 +243,56 @@ impl Project {
     }
 }
 
+/// What the settings come to.
+struct Meaning {
+    desired: Desired,
+    catalog: Catalog,
+    place: Place,
+    keyring: Arc<Keyring>,
+    notes: Vec<Note>,
+}
+
+impl Meaning {
+    async fn of(
+        global: &Global,
+        config: &Config,
+        dirs: &Dirs,
+        environment: &config::Environment,
+        elsewhere: &Elsewhere,
+        said: &mut String,
+    ) -> Result<Self, Error> {
+        let style = terminal::style(global, Stream::Error);
+        let downloads = elsewhere.user_data(config).await.map_err(|note| at(config, &[note], style))?;
+        let surroundings = desired::Surroundings {
+            project: global.project_name.as_deref(),
+            drivers: &catalog::drivers(),
+            downloads: &downloads,
+            environment,
+        };
+        let (desired, mut notes) = desired::resolve(config, &surroundings);
+        let desired = accept(config, desired, &notes, style, said)?;
+        let place = place(global, environment, dirs, &desired)?;
+        let keyring = keyring(&place, environment, dirs, &desired)?;
+        let (catalog, more) = match catalog::expand(&desired, dirs, &keyring) {
+            Ok((catalog, notes)) => (Some(catalog), notes),
+            Err(notes) => (None, notes),
+        };
+        let catalog = accept(config, catalog, &more, style, said)?;
+        notes.extend(more);
+        Ok(Self { desired, catalog, place, keyring, notes })
+    }
+}
+
+/// Variables that may be meant for us and are read by nobody.
+fn misspelt(environment: &config::Environment, style: Style) -> String {
+    let warning = style.caution("warning:");
+    let found = settings::misspelt(&Args::command(), environment);
+    found.iter().fold(String::new(), |mut text, (name, meant)| {
+        _ = writeln!(text, "{warning} {name} is not read; did you mean {meant}?");
+        text
+    })
+}
+
 /// The holder of the project's secrets. What was kept here before a team shared them moves there.
 fn keyring(
     place: &Place,
@@ -291,9 +355,11 @@ async fn read(
     };
     let drawn = |error| Error::drawn(diagnostic::draw(&diagnostic::of_error(error), style));
     let mut config = config::load(&input).map_err(drawn)?;
+    let so_far =
+        |error: Error, config: &Config| error.after(&diagnostic::draw(&diagnostic::of_warnings(config), style));
     let texts = elsewhere.layers(global, &config, drives).await.map_err(|stop| match stop {
-        Stop::At(note) => at(&config, &[note], style),
-        Stop::Plain(error) => error,
+        Stop::At(note) => so_far(at(&config, &[note], style), &config),
+        Stop::Plain(error) => so_far(error, &config),
     })?;
     if !texts.is_empty() {
         input.texts = &texts;
@@ -301,7 +367,7 @@ async fn read(
     }
     let nested = elsewhere::nested(&config);
     if !nested.is_empty() {
-        return Err(at(&config, &nested, style));
+        return Err(so_far(at(&config, &nested, style), &config));
     }
     Ok(config)
 }
@@ -324,7 +390,8 @@ fn flags(global: &Global) -> Vec<config::Flag> {
     let flag = |name, kind: FlagKind| move |text: &String| config::Flag { name, text: text.clone(), kind };
     let excluded = global.exclude_path.iter().map(flag("--exclude-path", FlagKind::Exclusion));
     let named = global.project_name.iter().map(flag("--project-name", FlagKind::Value("name")));
-    excluded.chain(named).chain(global.set.iter().map(flag("--set", FlagKind::Assignment))).collect()
+    // Of two that set one thing the later counts: a flag of its own more than `--set`.
+    excluded.chain(global.set.iter().map(flag("--set", FlagKind::Assignment))).chain(named).collect()
 }
 
 /// What a stage gave, unless its findings stop the run.

@@ -9,6 +9,7 @@ use super::node::{Node, Scalar, Tree};
 use super::selector::Selector;
 use super::validate::EXTENSION;
 use crate::id::Name;
+use crate::note;
 use crate::origin::Origin;
 use crate::value::Value;
 
@@ -40,14 +41,37 @@ pub(super) struct Settings {
     pub(super) root: Option<Node>,
     pub(super) warnings: Vec<Problem>,
     pub(super) problems: Vec<Problem>,
-    /// Which bytes were looked at.
-    used: Vec<Range<usize>>,
+    /// Which bytes were looked at: those of values.
+    used: Vec<Origin>,
+    /// It is none that the guest could use either.
+    whole: bool,
 }
 
 impl Settings {
     /// Whether a place is in the part of the text that is ours.
     pub(super) fn covers(&self, origin: &Origin) -> bool {
-        self.used.iter().any(|used| used.start <= origin.span.start && origin.span.start <= used.end)
+        let within = |used: &Range<usize>| used.start <= origin.span.start && origin.span.start <= used.end;
+        self.whole || self.used.iter().any(|used| within(&used.span))
+    }
+
+    /// The same with the keys before them.
+    pub(super) fn used(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for origin in &self.used {
+            let between = text.get(origin.key.end..origin.span.start).unwrap_or("\0");
+            if origin.key == origin.span {
+                let colon = text.get(origin.key.end..).is_some_and(|rest| rest.starts_with(':'));
+                found.push(origin.key.start..origin.key.end + usize::from(colon));
+                continue;
+            }
+            let joined = between.trim_start_matches([':', ' ', '\n', '\r', '\t']).is_empty();
+            if joined {
+                found.push(origin.key.start..origin.span.end);
+            } else {
+                found.extend([origin.key.clone(), origin.span.clone()]);
+            }
+        }
+        found
     }
 
     fn lay(&mut self, path: &[String], node: Node) {
@@ -62,7 +86,7 @@ impl Settings {
 
 /// Takes ours out of a cloud-config.
 pub(super) fn settings(root: Node, whose: Whose<'_>, schema: &Value) -> Settings {
-    let mut found = Settings { root: None, warnings: Vec::new(), problems: Vec::new(), used: Vec::new() };
+    let mut found = Settings { root: None, warnings: Vec::new(), problems: Vec::new(), used: Vec::new(), whole: false };
     let origin = root.origin.clone();
     let mut entries = match root.tree {
         Tree::Map(entries) => entries,
@@ -70,7 +94,7 @@ pub(super) fn settings(root: Node, whose: Whose<'_>, schema: &Value) -> Settings
         _ => {
             let problem = Problem::new(origin, format!("a cloud-config is a map with our settings under `{MODEL}`"));
             found.problems.push(problem.hint(format!("write `{MODEL}:` and the settings below it")));
-            found.used.push(0..usize::MAX);
+            found.whole = true;
             return found;
         }
     };
@@ -83,12 +107,21 @@ pub(super) fn settings(root: Node, whose: Whose<'_>, schema: &Value) -> Settings
     if let Some(model) = entries.remove(MODEL).filter(|node| !node.is_null()) {
         self::model(&mut found, model, whose, schema);
     }
+    for (key, node) in entries {
+        let spelt = key.to_lowercase().replace('_', "-");
+        if note::nearest(&spelt, [MODEL]).is_some() {
+            let origin = Origin { span: node.origin.key.clone(), ..node.origin };
+            found.used.push(origin.clone());
+            let problem = Problem::new(origin, format!("`{key}` means nothing here"));
+            found.warn(problem.hint(format!("did you mean `{MODEL}`?")));
+        }
+    }
     found
 }
 
 /// Keys of a Machinefile stay where they are, keys of a machine are those of the machines meant.
 fn model(found: &mut Settings, node: Node, whose: Whose<'_>, schema: &Value) {
-    found.used.push(node.origin.span.clone());
+    found.used.push(node.origin.clone());
     let Tree::Map(entries) = node.tree else {
         let problem = Problem::new(node.origin, format!("`{MODEL}` takes a map of settings"));
         found.problems.push(problem.hint("write `resources:` below it"));
@@ -124,7 +157,7 @@ fn redirect(node: &mut Node, path: &[String], lay_below: impl Fn(&str) -> bool) 
 
 /// `docker:` is about the system's engine; everything else speaks of an operating system that we do not install.
 fn rancher(found: &mut Settings, node: Node, whose: Whose<'_>) {
-    found.used.push(node.origin.span.clone());
+    found.used.push(node.origin.clone());
     let Tree::Map(mut entries) = node.tree else {
         found.warn(Problem::new(node.origin, format!("`{RANCHER}` holds nothing that can be used here")));
         return;
@@ -169,7 +202,7 @@ const UNUSABLE: [&str; 14] = [
 ];
 
 fn engine(found: &mut Settings, node: Node, whose: Whose<'_>) {
-    found.used.push(node.origin.span.clone());
+    found.used.push(node.origin.clone());
     let origin = node.origin;
     let Tree::Map(entries) = node.tree else {
         found.warn(Problem::new(origin, format!("`{DOCKER}` takes a map of the engine's options")));

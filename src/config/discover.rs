@@ -31,6 +31,11 @@ pub(super) fn project_files(input: &Input<'_>) -> Result<Vec<PathBuf>, Error> {
         return Ok(input.files.to_vec());
     }
     for folder in input.folder.ancestors() {
+        for path in NAMES.iter().map(|name| folder.join(name)) {
+            if let (Ok(target), false) = (std::fs::read_link(&path), path.exists()) {
+                return Err(Error::Dangling { name: shown(input, &path), target });
+            }
+        }
         let mut found = NAMES.iter().map(|name| folder.join(name)).filter(|path| path.is_file());
         if let Some(first) = found.next() {
             return match found.next() {
@@ -70,7 +75,10 @@ pub(super) fn folder_files(input: &Input<'_>, folder: &Path) -> Result<Vec<PathB
 
 /// A path as the user would type it.
 pub(super) fn shown(input: &Input<'_>, path: &Path) -> String {
-    path.strip_prefix(input.folder).unwrap_or(path).display().to_string()
+    match path.strip_prefix(input.folder).unwrap_or(path) {
+        here if here.as_os_str().is_empty() => ".".to_owned(),
+        path => path.display().to_string(),
+    }
 }
 
 /// The whole file, if it is none too large.

@@ -29,8 +29,15 @@ pub enum Error {
     TooMuch { name: String, texts: usize, bytes: usize },
 
     /// Everything found wrong with the texts, in the order in which it is written. Not empty.
-    #[error("{}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; "))]
-    Invalid(Vec<Problem>),
+    #[error("{}", .problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Invalid {
+        problems: Vec<Problem>,
+        /// What there is to say beside.
+        warnings: Vec<Problem>,
+    },
+
+    #[error("`{name}` is a link to `{}`, which is not there", .target.display())]
+    Dangling { name: String, target: PathBuf },
 }
 
 impl Error {
@@ -42,7 +49,11 @@ impl Error {
             Self::Ambiguous { .. } => Some("keep one of them, or name the one you mean with `-f FILE`"),
             Self::TooMuch { .. } => Some("include each file once, from one place"),
             Self::TooLarge { .. } => Some("a Machinefile is written by hand: is this the file you meant?"),
-            Self::Unreadable { .. } | Self::Invalid(_) => None,
+            Self::Dangling { .. } => Some("put the file where the link leads, or remove the link"),
+            Self::Unreadable { cause, .. } if cause.kind() == std::io::ErrorKind::IsADirectory => {
+                Some("this is a folder: name the file in it")
+            }
+            Self::Unreadable { .. } | Self::Invalid { .. } => None,
         }
     }
 }

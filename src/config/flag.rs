@@ -9,9 +9,9 @@ use super::error::Problem;
 use super::layer::Layer;
 use super::node::{Node, Tree};
 use super::provider::Document;
-use super::selector::Selector;
+use super::selector::{self, Selector};
 use super::shape::{self, Shape};
-use super::typed;
+use super::{cover, typed};
 use crate::note;
 use crate::origin::{Origin, Source};
 use crate::value::{Path, Value};
@@ -42,6 +42,7 @@ pub(super) fn document(
     schema: &Value,
     base: &FilePath,
     problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
 ) -> Option<Document> {
     let (_, origin) = source(flags.first()?);
     let mut root = Node::new(Tree::Map(BTreeMap::new()), origin);
@@ -50,14 +51,32 @@ pub(super) fn document(
         match flag.kind {
             FlagKind::Exclusion => excluded.extend(exclusion(flag, problems)),
             FlagKind::Assignment | FlagKind::Value(_) => match setting(flag, schema) {
-                Ok((path, node)) => root.lay(path.keys(), node),
-                Err(found) => problems.extend(found),
+                Ok((path, node)) => {
+                    warnings.extend(overruled(&root, &path, &node));
+                    root.lay(path.keys(), node);
+                }
+                Err(found) => problems.extend(cover::unparsed(found, schema, false)),
             },
         }
     }
     let mut directives = Directives::take(&mut root, problems);
     directives.also_exclude(excluded, problems);
     Some(Document { directives, ..Document::new(Layer::CommandLine, root, base.to_owned()) })
+}
+
+/// What an earlier flag said and a later one says again.
+fn overruled(root: &Node, path: &Path, by: &Node) -> Option<Problem> {
+    let at = (1..=path.keys().len()).map(|keys| path.up_to(keys));
+    let earlier = at.filter_map(|at| root.find(&at)).find(|node| !matches!(node.tree, Tree::Map(_)))?;
+    let said = selector::written(path);
+    let message = format!(
+        "`{said}` of `{}` is not in effect: `{}` says it again",
+        earlier.origin.source.name, by.origin.source.name
+    );
+    let differs = earlier != by && !earlier.is_null();
+    differs.then(|| {
+        Problem::new(earlier.origin.clone(), message).also(by.origin.clone(), "this wins").hint("leave one of them out")
+    })
 }
 
 fn source(flag: &Flag) -> (Arc<Source>, Origin) {
@@ -100,7 +119,9 @@ fn setting(flag: &Flag, schema: &Value) -> Result<(Path, Node), Vec<Problem>> {
         return Err(vec![problem.hint(OF_FILES)]);
     }
     check(schema, &path).map_err(|hint| {
-        let problem = Problem::new(Origin { span: key.clone(), ..origin.clone() }, "no such setting");
+        // What would be set may be a secret.
+        let source = Arc::new(Source { name: source.name.clone(), text: flag.text[key.clone()].to_owned() });
+        let problem = Problem::new(Origin { source, span: key.clone(), key: key.clone() }, "no such setting");
         vec![hint.into_iter().fold(problem, Problem::hint)]
     })?;
     let mut node = typed::value(&source, start..flag.text.len(), &Shape::at(schema, &path))?;
@@ -122,7 +143,7 @@ fn check(schema: &Value, path: &Path) -> Result<(), Option<String>> {
     shape::known(schema, path).map(|_| ()).map_err(|(at, keys)| {
         let key = &path.keys()[at.keys().len()];
         let near = note::nearest(key, keys.iter().map(String::as_str));
-        let near = near.map(|near| format!("did you mean `{}`?", super::selector::written(&at.join(near))));
+        let near = near.map(|near| format!("did you mean `{}`?", selector::written(&at.join(near))));
         let list = || (!keys.is_empty()).then(|| note::suggestion(key, keys.iter().map(String::as_str)));
         near.or_else(list)
     })

@@ -26,6 +26,8 @@ pub struct Said {
     pub value: Value,
     /// Where a later text drops it.
     pub dropped: Option<Origin>,
+    /// Whether it is a list that adds to what others say, and takes the place of nothing.
+    pub adds: bool,
 }
 
 /// A setting that has no parts of its own: a scalar, a list, an empty map; or an item of a list that layers add to.
@@ -56,17 +58,15 @@ impl Config {
     #[must_use]
     pub fn leaves(&self, schema: &Value, secrets: bool) -> Vec<Leaf> {
         let mut found = Vec::new();
-        self.collect(&self.settings, &mut Path::root(), &mut |path, value| {
+        self.collect(&self.settings, &mut Path::root(), true, &mut |path, value| {
             let Some((document, node)) = self.written(path) else { return };
-            let hide = !secrets && secret::is_secret(schema, path);
             let literals = if secrets { Literals::Shown } else { Literals::Hidden };
-            let mut shadowed = self.said(path, hide, schema, literals);
+            let mut shadowed = self.said(path, schema, literals);
             shadowed.retain(|said| said.origin != node.origin || said.layer != document.layer);
             shadowed.reverse();
-            let value = if hide { Value::from(REDACTED) } else { secret::redacted(value, schema, path, literals) };
             found.push(Leaf {
                 path: path.clone(),
-                value,
+                value: secret::redacted(value, schema, path, literals),
                 layer: document.layer,
                 origin: node.origin.clone(),
                 shadowed,
@@ -79,21 +79,28 @@ impl Config {
     #[must_use]
     pub fn chain(&self, path: &Path, schema: &Value, secrets: bool) -> Vec<Said> {
         let literals = if secrets { Literals::Shown } else { Literals::Hidden };
-        self.said(path, !secrets && secret::is_secret(schema, path), schema, literals)
+        self.said(path, schema, literals)
     }
 
-    fn said(&self, path: &Path, hide: bool, schema: &Value, literals: Literals) -> Vec<Said> {
+    fn said(&self, path: &Path, schema: &Value, literals: Literals) -> Vec<Said> {
         if let Some(parent) = path.parent().filter(policy::is_added)
-            && policy::items(&self.documents, &parent).is_some()
+            && let Some(items) = policy::items(&self.documents, &parent)
         {
-            return Vec::new();
+            let index = path.keys().last().and_then(|index| index.parse::<usize>().ok());
+            let item = index.and_then(|index| items.get(index));
+            let said = |(document, node): &(&Document, &Node)| {
+                let value = secret::redacted(&plain(node), schema, path, literals);
+                Said { layer: document.layer, origin: node.origin.clone(), value, dropped: None, adds: false }
+            };
+            return item.map(said).into_iter().collect();
         }
+        let added = policy::is_added(path) && policy::items(&self.documents, path).is_some();
         let said = |document: &Document| {
             let node = document.root.find(path).filter(|node| says(path, node))?;
-            let value =
-                if hide { Value::from(REDACTED) } else { secret::redacted(&plain(node), schema, path, literals) };
+            let value = secret::redacted(&plain(node), schema, path, literals);
             let dropped = directive::dropped(&document.gone, path).cloned();
-            Some(Said { layer: document.layer, origin: node.origin.clone(), value, dropped })
+            let adds = added && value.is_array() && dropped.is_none();
+            Some(Said { layer: document.layer, origin: node.origin.clone(), value, dropped, adds })
         };
         self.documents.iter().filter_map(said).collect()
     }
@@ -147,17 +154,18 @@ impl Config {
         }
     }
 
-    fn collect(&self, value: &Value, at: &mut Path, found: &mut impl FnMut(&Path, &Value)) {
+    /// Visits every leaf; with `items`, each item of a list that several texts add up to.
+    fn collect(&self, value: &Value, at: &mut Path, items: bool, found: &mut impl FnMut(&Path, &Value)) {
         match value {
             Value::Object(map) if !map.is_empty() => {
                 for (key, value) in map {
                     at.push(key);
-                    self.collect(value, at, found);
+                    self.collect(value, at, items, found);
                     at.pop();
                 }
             }
-            Value::Array(items) if policy::is_added(at) && policy::items(&self.documents, at).is_some() => {
-                for (i, value) in items.iter().enumerate() {
+            Value::Array(list) if items && policy::is_added(at) && policy::items(&self.documents, at).is_some() => {
+                for (i, value) in list.iter().enumerate() {
                     at.push(i);
                     found(at, value);
                     at.pop();
@@ -168,6 +176,14 @@ impl Config {
         }
     }
 
+    /// The variables that references to secrets name.
+    #[must_use]
+    pub fn secret_variables(&self, schema: &Value) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        secret::variables(&self.settings, &Shape::root(schema), &mut found);
+        found
+    }
+
     /// What a layer makes different from what all the others come to.
     #[must_use]
     pub fn difference(&self, layer: Layer, schema: &Value, secrets: bool) -> Vec<Difference> {
@@ -176,7 +192,8 @@ impl Config {
             let settings = secret::redacted(&json_of(&config.merged, &mut Vec::new()), schema, &Path::root(), literals);
             let mut leaves = BTreeMap::new();
             let mut at = Path::root();
-            config.collect(&settings, &mut at, &mut |path, value| _ = leaves.insert(path.clone(), value.clone()));
+            config
+                .collect(&settings, &mut at, false, &mut |path, value| _ = leaves.insert(path.clone(), value.clone()));
             leaves.retain(|path, _| !path.starts_with("profiles"));
             leaves
         };
@@ -250,7 +267,13 @@ pub(super) fn overruled(config: &Config) -> Vec<Problem> {
                 continue;
             }
             let later = config.documents.iter().filter(|d| d.layer > Layer::CommandLine);
-            if let Some((winner, node)) = later.filter_map(|d| Some((d, d.holds(&path)?))).next_back() {
+            let own = document.root.find(&path);
+            if policy::is_added(&path) {
+                continue;
+            }
+            if let Some((winner, node)) = later.filter_map(|d| Some((d, d.holds(&path)?))).next_back()
+                && Some(node) != own
+            {
                 let message =
                     format!("`{path_text}` of `{flag}` is not in effect: layer `{}` says otherwise", winner.layer);
                 let problem = Problem::new(origin, message).also(node.origin.clone(), "this wins");

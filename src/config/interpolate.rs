@@ -140,6 +140,21 @@ fn variable(inner: &str, environment: &Environment, depth: usize) -> Result<Stri
     ))
 }
 
+/// Whether a text says nothing itself: it is interpolations alone, and so are their defaults.
+pub(super) fn is_only_variables(text: &str) -> bool {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let Some(end) = closing(rest) else { return false };
+        if let Some((_, default)) = rest[2..end - 1].split_once(":-")
+            && !is_only_variables(default)
+        {
+            return false;
+        }
+        rest = &rest[end..];
+    }
+    true
+}
+
 /// Where the interpolation that a text begins with ends.
 fn closing(text: &str) -> Option<usize> {
     let mut open = 0_usize;

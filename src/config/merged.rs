@@ -30,7 +30,7 @@ pub struct Config {
     pub warnings: Vec<Problem>,
     /// What `file` lacks for being wrong.
     pub faults: Vec<Path>,
-    /// What `file` was read from; nothing when something is wrong.
+    /// What was merged, with what is wrong in it.
     pub(super) settings: Json,
     pub(super) documents: Vec<Document>,
     pub(super) merged: Dict,
@@ -117,11 +117,12 @@ impl Config {
     #[must_use]
     pub fn inherited(&self, path: &Path) -> Option<Path> {
         let [machines, name, rest @ ..] = path.keys() else { return None };
-        if machines != "machines" || rest.is_empty() {
+        if machines != "machines" {
             return None;
         }
-        let base = self.members.get(name).map(|base| vec![machines.clone(), base.clone()]);
-        let above = base.into_iter().chain([vec!["defaults".to_owned()]]);
+        let base = self.members.get(name).map(String::as_str).or_else(|| self.member_of(name));
+        let base = base.map(|base| vec![machines.clone(), base.to_owned()]);
+        let above = base.into_iter().chain((!rest.is_empty()).then(|| vec!["defaults".to_owned()]));
         above.map(|above| above.iter().chain(rest).cloned().collect()).find(|path| self.written(path).is_some())
     }
 
@@ -165,6 +166,31 @@ impl Config {
     #[must_use]
     pub fn counted(&self, member: &str) -> Option<&str> {
         self.members.get(member).map(String::as_str)
+    }
+
+    /// Whether there is a machine of this name: declared, or one of several that are.
+    #[must_use]
+    pub fn has_machine(&self, name: &str) -> bool {
+        self.merged_machines().any(|own| own == name) || self.member_of(name).is_some()
+    }
+
+    /// The names that machines are declared by.
+    pub fn merged_machines(&self) -> impl Iterator<Item = &str> {
+        self.merged
+            .get("machines")
+            .and_then(Value::as_dict)
+            .into_iter()
+            .flat_map(|dict| dict.keys().map(String::as_str))
+    }
+
+    /// The counted machine that a name is one of: `web-2` of `web` with `count: 2`.
+    fn member_of(&self, name: &str) -> Option<&str> {
+        let (base, number) = name.rsplit_once('-')?;
+        let machines = self.file.machines.as_ref()?;
+        let (base, machine) = machines.get_key_value(base).filter(|_| !machines.contains_key(name))?;
+        let inherited = || self.file.defaults.as_ref()?.count;
+        let count = machine.as_ref().and_then(|machine| machine.count).or_else(inherited)?;
+        number.parse::<u32>().is_ok_and(|n| (1..=count).contains(&n) && n.to_string() == number).then_some(base)
     }
 
     /// Where it is said that what some text says at a path is dropped.

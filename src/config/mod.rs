@@ -7,6 +7,7 @@
 //! every value came from.
 
 mod cloud_config;
+mod cover;
 mod directive;
 mod discover;
 mod error;
@@ -123,7 +124,7 @@ pub fn load(input: &Input<'_>) -> Result<Config, Error> {
         documents.extend(document);
     }
     if wanted(&Layer::CommandLine) {
-        documents.extend(flag::document(input.flags, input.schema, &folder, &mut problems));
+        documents.extend(flag::document(input.flags, input.schema, &folder, &mut problems, &mut warnings));
     }
     for layer in [Layer::CloudInitUrl, Layer::CloudInitDrive].into_iter().filter(wanted) {
         for text in input.texts.iter().filter(|text| text.layer == layer) {
@@ -133,19 +134,19 @@ pub fn load(input: &Input<'_>) -> Result<Config, Error> {
             }
         }
     }
-    for (index, document) in documents.iter_mut().enumerate() {
-        document.index = index;
-        secret::guard(document, input.schema, &mut problems, &mut warnings);
-    }
+    documents.iter_mut().enumerate().for_each(|(index, document)| document.index = index);
+    secret::guard(&mut documents, input.schema, &mut problems, &mut warnings);
     if !problems.is_empty() {
-        return Err(Error::Invalid(problems));
+        return Err(Error::Invalid { problems, warnings });
     }
     warnings.extend(directive::apply(&mut documents));
     let members = member::settle(&mut documents, &mut warnings);
     let mut config = Config::merge(documents, folder, members);
-    let verdict = validate::validate(&config, input.schema).map_err(Error::Invalid)?;
-    config.judged(verdict);
     warnings.extend(history::overruled(&config));
+    match validate::validate(&config, input.schema) {
+        Ok(verdict) => config.judged(verdict),
+        Err(problems) => return Err(Error::Invalid { problems, warnings }),
+    }
     config.warnings = warnings;
     Ok(config)
 }

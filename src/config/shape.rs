@@ -106,6 +106,22 @@ impl<'a> Shape<'a> {
     }
 }
 
+/// The keys below which literals must not be shown, wherever they stand.
+pub(super) fn secrets(schema: &Value) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![schema];
+    while let Some(rule) = open.pop() {
+        let properties = rule["properties"].as_object().into_iter().flatten();
+        found.extend(properties.filter(|(_, rule)| rule["writeOnly"] == true).map(|(key, _)| key.as_str()));
+        match rule {
+            Value::Object(rules) => open.extend(rules.values()),
+            Value::Array(rules) => open.extend(rules),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Whether a path can be written at all, and what holds where it is not. The error is how much of it can be, and the
 /// keys that could go on from there.
 pub(super) fn known(schema: &Value, path: &Path) -> Result<Option<Value>, (Path, Vec<String>)> {

@@ -9,7 +9,7 @@ use super::error::{Error, Problem};
 use super::layer::Layer;
 use super::node::{Node, Scalar, Tree};
 use super::provider::Document;
-use super::{Input, STDIN, discover, interpolate, validate};
+use super::{Input, STDIN, cover, discover, interpolate, validate};
 use crate::note;
 use crate::origin::{Origin, Source};
 
@@ -95,7 +95,7 @@ impl<'a> Stack<'a> {
                 Ok(None)
             }
             Err(problems) => {
-                self.problems.extend(problems);
+                self.problems.extend(cover::unparsed(problems, self.input.schema, false));
                 Ok(None)
             }
         }
@@ -185,7 +185,9 @@ impl<'a> Stack<'a> {
         let opened = match self.open(&path) {
             Ok(opened) => opened,
             Err(Error::Unreadable { name, cause }) => {
-                self.problems.push(Problem::new(origin.clone(), format!("cannot read `{name}`: {cause}")));
+                let problem = Problem::new(origin.clone(), format!("cannot read `{name}`: {cause}"));
+                let hint = Error::Unreadable { name, cause }.hint().map(str::to_owned);
+                self.problems.push(hint.into_iter().fold(problem, Problem::hint));
                 return Ok(());
             }
             Err(error) => return Err(error),

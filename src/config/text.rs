@@ -8,8 +8,9 @@ use super::directive::Directives;
 use super::error::Problem;
 use super::layer::Layer;
 use super::provider::Document;
-use super::{discover, foreign, validate, yaml};
+use super::{cover, discover, foreign, validate, yaml};
 use crate::id::Name;
+use crate::origin::Origin;
 use crate::value::Value;
 
 /// A cloud-config that was got elsewhere. The settings are under its `cloud-machine` key; the rest is the guest's.
@@ -31,9 +32,16 @@ pub(super) fn read(
     warnings: &mut Vec<Problem>,
 ) -> Result<Option<Document>, Vec<Problem>> {
     let source = Arc::new(discover::text(text.name.clone(), text.bytes.clone()).map_err(|problem| vec![*problem])?);
-    let (root, problems) = yaml::parse_part(&source)?;
+    let (root, problems) = yaml::parse_part(&source).map_err(|problems| cover::unparsed(problems, schema, true))?;
     let whose = text.machine.as_ref().map_or(Whose::All, Whose::Machine);
     let mut ours = cloud_config::settings(root, whose, schema);
+    let (covered, mut problems) = (cover::all_but(&ours.used(&source.text), &source), problems);
+    let cover = |origin: &mut Origin| cover::replace(origin, &source, &covered);
+    ours.root.iter_mut().for_each(|root| root.walk_mut(&mut |node| cover(&mut node.origin)));
+    for problem in problems.iter_mut().chain(&mut ours.problems).chain(&mut ours.warnings) {
+        cover(&mut problem.origin);
+        problem.also.iter_mut().for_each(|also| cover(&mut also.0));
+    }
     // What the guest reads may be written for an older YAML: only what we use has to please us.
     let mut wrong: Vec<_> = problems.into_iter().filter(|problem| ours.covers(&problem.origin)).collect();
     wrong.append(&mut ours.problems);

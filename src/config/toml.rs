@@ -24,7 +24,10 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
     errors.sort_by_key(|error| error.span().map(|span| span.start));
     let problem = |error: &toml::de::Error| {
         let message = format!("not TOML: {}", error.message().trim_end().replace('\n', ", "));
-        Problem::new(reader.at(error.span().unwrap_or_default()), message)
+        let span = error.span().unwrap_or_default();
+        let filled = source.text.get(span.start..).is_some_and(|rest| rest.starts_with("${"));
+        let problem = Problem::new(reader.at(span), message);
+        if filled { problem.hint("quote what is filled in: \"${VAR}\"") } else { problem }
     };
     Err(errors.iter().map(problem).collect())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::Problem;
 use super::node::{Node, Scalar, Tree};
 use super::shape::Shape;
-use super::{scalar, yaml};
+use super::{cover, scalar, yaml};
 use crate::origin::{Origin, Source};
 
 /// The value that the bytes `at` of a source spell for a setting. Where text and something else both fit, a number or
@@ -16,7 +16,7 @@ pub(super) fn value(source: &Arc<Source>, at: Range<usize>, shape: &Shape<'_>) -
     let origin = Origin { source: Arc::clone(source), span: at.clone(), key: at.clone() };
     let bracketed = text.trim_start().starts_with(['[', '{']);
     if shape.takes_parts() && (bracketed || !(shape.takes_text() || shape.takes_number_or_flag())) {
-        return flow(source, at);
+        return flow(source, at.clone()).map_err(|problems| covered(problems, source, at, shape));
     }
     if shape.takes_number_or_flag() {
         let typed = scalar::plain(text.trim()).unwrap_or_else(|scalar::LeadingZero| Scalar::Text(text.to_owned()));
@@ -26,6 +26,18 @@ pub(super) fn value(source: &Arc<Source>, at: Range<usize>, shape: &Shape<'_>) -
         }
     }
     Ok(Node { quoted: true, ..Node::new(Tree::Scalar(Scalar::Text(text.to_owned())), origin) })
+}
+
+/// What is wrong with a secret is told without it.
+fn covered(mut problems: Vec<Problem>, source: &Arc<Source>, at: Range<usize>, shape: &Shape<'_>) -> Vec<Problem> {
+    if shape.is_secret() {
+        let text = cover::starred(&source.text, std::iter::once(at.clone()));
+        let new = Arc::new(Source { name: source.name.clone(), text });
+        for problem in &mut problems {
+            cover::hide(problem, source, &new, std::slice::from_ref(&at));
+        }
+    }
+    problems
 }
 
 /// YAML in one line, its places moved to where it stands.

@@ -10,13 +10,15 @@ use jsonschema::{ValidationError, paths::LocationSegment};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use super::Config;
 use super::error::Problem;
 use super::file::Machinefile;
 use super::node::{Node, Scalar};
 use super::salvage::salvage;
+use super::secret;
 use super::shape::Shape;
+use super::{Config, cover};
 use crate::note;
+use crate::origin::Origin;
 use crate::value::Path;
 
 /// Keys that are the user's own business, wherever keys are ours.
@@ -27,18 +29,29 @@ pub(super) fn tags(root: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     root.walk(&mut |node| {
         if let Some(tag) = &node.tag {
-            let problem = Problem::new(node.origin.clone(), format!("tag `{tag}` is not known here"));
+            let problem = Problem::new(tag_origin(node, tag), format!("tag `{tag}` is not known here"));
             problems.push(problem.hint("remove it: `!reset` and `!override` are the only ones"));
         }
     });
     problems
 }
 
+/// The tag's own bytes, which stand before the value and behind its key.
+fn tag_origin(node: &Node, tag: &str) -> Origin {
+    let origin = node.origin.clone();
+    let before = if origin.key.end <= origin.span.start { origin.key.end } else { 0 };
+    let between = origin.source.text.get(before..origin.span.start).unwrap_or_default();
+    match between.rfind(tag).map(|at| before + at) {
+        Some(at) => Origin { span: at..at + tag.len(), ..origin },
+        None => origin,
+    }
+}
+
 /// What the schema says of the settings.
 pub(super) struct Verdict {
     /// All of them, or what is left without the faults.
     pub(super) file: Machinefile,
-    /// The settings that the typed form is made of.
+    /// The settings, faults and all.
     pub(super) settings: Json,
     /// In the order in which they are written.
     pub(super) problems: Vec<Problem>,
@@ -79,8 +92,8 @@ pub(super) fn validate(config: &Config, schema: &Json) -> Result<Verdict, Vec<Pr
         let file = config.documents.iter().position(|d| d.root.origin.source == problem.origin.source);
         (file, problem.origin.key.start, Reverse(problem.origin.span.end), problem.message.clone())
     });
-    match salvage(settings, &validator) {
-        Some((file, faults)) if infinite.is_empty() => Ok(Verdict { file, settings: Json::Null, problems, faults }),
+    match salvage(settings.clone(), &validator) {
+        Some((file, faults)) if infinite.is_empty() => Ok(Verdict { file, settings, problems, faults }),
         _ => Err(problems),
     }
 }
@@ -177,9 +190,17 @@ pub(super) fn instance_path(error: &ValidationError<'_>) -> Path {
 fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Path) -> Vec<Problem> {
     let rule = rule(schema, error);
     let problem = |message: String| Problem::new(config.nearest_origin(path).clone(), message);
-    let said = || said(config, path, error.instance());
+    let secret = secret::is_secret(schema, path);
+    let said = || if secret { "what stands here".to_owned() } else { said(config, path, error.instance()) };
     let name = || named(path);
     let one = match error.kind() {
+        Kind::AdditionalProperties { unexpected } if secret => {
+            let known = rule.and_then(|rule| rule["properties"].as_object());
+            let known: Vec<_> = known.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+            let near = unexpected.iter().find_map(|key| note::nearest(key, known.iter().copied()));
+            let hint = near.map_or_else(|| REFERENCE.to_owned(), |near| format!("did you mean `{near}`?"));
+            problem(format!("{} is no reference to a secret", name())).hint(hint)
+        }
         Kind::AdditionalProperties { unexpected } => {
             return unexpected.iter().map(|key| unknown_key(config, rule, path, key)).collect();
         }
@@ -192,6 +213,7 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
             let problem = Problem::new(origin, message).at_key();
             return vec![form.into_iter().fold(problem, Problem::hint)];
         }
+        Kind::Type { .. } if secret => problem(format!("{} cannot be this", name())).hint(REFERENCE),
         Kind::Type { kind } => wrong_type(config, path, &name(), kind, error.instance()),
         Kind::Enum { options } => {
             let known: Vec<_> = options.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
@@ -219,6 +241,8 @@ fn worded(config: &Config, schema: &Json, error: &ValidationError<'_>, path: &Pa
     vec![one]
 }
 
+const REFERENCE: &str = "refer to it: `{ env: NAME }`, `{ file: PATH }` or `{ command: [PROGRAM, …] }`";
+
 /// What a sentence calls the setting; an item goes by the list's name.
 fn named(path: &Path) -> String {
     match path.keys() {
@@ -239,7 +263,38 @@ fn unknown_key(config: &Config, rule: Option<&Json>, path: &Path, key: &str) -> 
     let known = rule.and_then(|rule| rule["properties"].as_object());
     let known: Vec<_> = known.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
     let problem = Problem::new(origin, format!("unknown key `{key}`")).at_key();
-    if known.is_empty() { problem } else { problem.hint(note::suggestion(key, known)) }
+    if known.is_empty() {
+        return problem;
+    }
+    let properties = rule.map_or(&Json::Null, |rule| &rule["properties"]);
+    match elsewhere(properties, key).filter(|_| note::nearest(key, known.iter().copied()).is_none()) {
+        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+        None => problem.hint(note::suggestion(key, known)),
+    }
+}
+
+/// What others call our settings.
+const WORDS: [(&str, &str); 9] = [
+    ("memory", "ram"),
+    ("mem", "ram"),
+    ("cpu", "cpus"),
+    ("cores", "cpus"),
+    ("vcpus", "cpus"),
+    ("processors", "cpus"),
+    ("volumes", "disks"),
+    ("network", "nic"),
+    ("user-data", "cloud-init"),
+];
+
+/// The setting that a key stands for by another name, or a map too high.
+fn elsewhere(properties: &Json, key: &str) -> Option<String> {
+    let spelt = key.to_lowercase().replace('_', "-");
+    let meant = WORDS.iter().find(|(word, _)| *word == spelt).map_or(spelt.as_str(), |(_, meant)| *meant);
+    if properties.get(meant).is_some() {
+        return Some(meant.to_owned());
+    }
+    let mut maps = properties.as_object()?.iter();
+    maps.find(|(_, rule)| rule["properties"].get(meant).is_some()).map(|(map, _)| format!("{map}.{meant}"))
 }
 
 fn wrong_type(config: &Config, path: &Path, name: &str, expected: &TypeKind, found: &Json) -> Problem {
@@ -297,6 +352,7 @@ fn said(config: &Config, path: &Path, value: &Json) -> String {
 /// Cut where it would flood the sentence.
 fn literal(value: &Json) -> String {
     let text = crate::value::plain(value);
+    let text = cover::without_passwords(&text);
     match text.char_indices().nth(60) {
         Some((cut, _)) => format!("`{}…`", &text[..cut]),
         None => format!("`{text}`"),

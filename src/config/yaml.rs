@@ -259,7 +259,11 @@ impl<'a> Reader<'a> {
             let tab = line + tab;
             return Problem::new(self.origin(tab..tab + 1), "a tab cannot indent YAML").hint("indent with spaces");
         }
-        Problem::new(self.origin(at..at), format!("not YAML: {}", error.info()))
+        let problem = Problem::new(self.origin(at..at), format!("not YAML: {}", error.info()));
+        if text[..at].ends_with('$') || text[at..].starts_with("${") {
+            return problem.hint("quote what is filled in within `{ }` and `[ ]`: \"${VAR}\"");
+        }
+        problem
     }
 }
 

@@ -17,17 +17,45 @@ pub fn chain(path: &Path, chain: &[Said], style: Style) -> String {
     let width = places.iter().map(|place| place.chars().count()).max().unwrap_or_default();
     let winner = chain.iter().rposition(|said| said.dropped.is_none());
     for (i, (said, place)) in chain.iter().zip(&places).enumerate().rev() {
-        let state = match (&said.dropped, winner) {
-            (Some(by), _) => format!("dropped at {}", by_place(by)),
-            (None, Some(winner)) if winner == i => "in effect".to_owned(),
-            (None, _) if said.value.is_object() => "merged".to_owned(),
-            (None, _) => "shadowed".to_owned(),
+        let state = match &said.dropped {
+            Some(by) => format!("dropped at {}", by_place(by)),
+            None => state(said, winner == Some(i)).to_owned(),
         };
         let line = format!("  {:<16}  {place:<width$}  {}  ({state})", said.layer.as_str(), plain(&said.value));
-        let line = if Some(i) == winner { line } else { style.faint(&line) };
+        let line = if Some(i) == winner || said.adds { line } else { style.faint(&line) };
         _ = writeln!(text, "{line}");
     }
     text
+}
+
+/// What became of what a text says.
+fn state(said: &Said, wins: bool) -> &'static str {
+    match said {
+        Said { dropped: Some(_), .. } => "dropped",
+        Said { adds: true, .. } => "adds up",
+        _ if wins => "in effect",
+        Said { value: Value::Object(_), .. } => "merged",
+        _ => "shadowed",
+    }
+}
+
+/// What every text says, for programs: the latest first.
+#[must_use]
+pub fn chain_json(chain: &[Said]) -> Value {
+    let winner = chain.iter().rposition(|said| said.dropped.is_none());
+    let at = |origin: &Origin| {
+        let (line, column) = origin.line_column();
+        json!({ "source": origin.source.name, "line": line, "column": column })
+    };
+    let entry = |(i, said): (usize, &Said)| {
+        let mut entry = at(&said.origin);
+        entry["layer"] = said.layer.as_str().into();
+        entry["value"] = said.value.clone();
+        entry["state"] = state(said, winner == Some(i)).into();
+        entry["dropped"] = said.dropped.as_ref().map_or(Value::Null, at);
+        entry
+    };
+    chain.iter().enumerate().rev().map(entry).collect()
 }
 
 fn by_place(origin: &Origin) -> String {

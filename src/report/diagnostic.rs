@@ -119,8 +119,10 @@ pub fn of_warnings(config: &Config) -> Vec<Report> {
 pub fn of_error(error: Error) -> Vec<Report> {
     let (message, hint) = (error.to_string(), error.hint().map(str::to_owned));
     let cause: Option<Box<dyn std::error::Error + Send + Sync>> = match error {
-        Error::Invalid(problems) => {
-            return problems.into_iter().map(|problem| Report::new(of_problem(problem))).collect();
+        Error::Invalid { problems, warnings } => {
+            let warning = |problem| Report::new(Finding { severity: Severity::Warning, ..of_problem(problem) });
+            let problems = problems.into_iter().map(|problem| Report::new(of_problem(problem)));
+            return warnings.into_iter().map(warning).chain(problems).collect();
         }
         Error::Unreadable { cause, .. } => Some(Box::new(cause)),
         _ => None,

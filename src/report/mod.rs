@@ -14,7 +14,7 @@ mod progress;
 mod style;
 mod text;
 
-pub use audit::{chain, difference, difference_json};
+pub use audit::{chain, chain_json, difference, difference_json};
 pub use drift::{drift, drift_json, refreshed};
 pub use machines::{Row, machines, machines_json};
 pub use outcome::{blocked, failures};

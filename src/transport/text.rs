@@ -115,10 +115,15 @@ impl fmt::Display for Address {
 fn without_password(text: &str) -> String {
     match Url::parse(text) {
         Ok(mut url) if url.password().is_some() => {
-            _ = url.set_password(Some("…"));
+            _ = url.set_password(Some("***"));
             url.to_string()
         }
-        _ => text.to_owned(),
+        Ok(_) => text.to_owned(),
+        // What is no address may have been meant to be one.
+        Err(_) => match (text.split_once("://"), text.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
+            _ => text.to_owned(),
+        },
     }
 }
 

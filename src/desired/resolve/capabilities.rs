@@ -62,7 +62,8 @@ fn judge(scope: &mut Scope<'_>, mark: &Mark, table: &[Capability], set: &[Path])
     };
     let prefixes = |path: &Path| std::iter::successors(Some(path.clone()), Path::parent).map(|path| path.to_string());
     let rows = table.iter().filter(|row| !row.setting.contains(['*', '<'])).map(|row| row.setting.to_owned());
-    let known: BTreeSet<_> = set.iter().flat_map(prefixes).filter(|path| !path.is_empty()).chain(rows).collect();
+    let known = set.iter().flat_map(prefixes).filter(|path| !path.is_empty()).chain(rows);
+    let known: BTreeSet<_> = known.filter(|known| *known != named.to_string()).collect();
     let note = match nearest(&named.to_string(), known.iter().map(String::as_str)) {
         Some(near) => note.hint(format!("did you mean `{near}`?")),
         None => note.hint("name a setting of the machine, such as `resources.disks.data`"),

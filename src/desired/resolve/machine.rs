@@ -13,6 +13,8 @@ use crate::value::Path;
 
 pub(super) const PROVIDER: &str = "qemu";
 const RAM: u64 = 2 * quantity::GB;
+/// No kernel starts with less.
+const LEAST_RAM: u64 = 1 << 20;
 const CPUS: u32 = 2;
 const USER: &str = "machine";
 const WAIT: Duration = Duration::from_mins(3);
@@ -59,12 +61,20 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
 
 fn resources(scope: &mut Scope<'_>, written: file::Resources, at: &Path) -> Option<Resources> {
     let ram = match &written.ram {
-        Some(ram) => size(scope, ram, &at.join("ram")),
+        Some(ram) => size(scope, ram, &at.join("ram")).filter(|bytes| enough(scope, *bytes, &at.join("ram"))),
         None => Some(RAM),
     };
     let disks = disks::disks(scope, written.disks.unwrap_or_default(), &at.join("disks"));
     let cards = cards(scope, written.nic.unwrap_or_default(), &at.join("nic"));
     Some(Resources { ram: ram?, cpus: written.cpus.unwrap_or(CPUS), disks: disks?, cards: cards? })
+}
+
+fn enough(scope: &mut Scope<'_>, ram: u64, at: &Path) -> bool {
+    if ram < LEAST_RAM {
+        let note = Note::error(at.clone(), format!("a machine cannot have {} of memory", quantity::shown(ram)));
+        scope.note(note.hint("write a number of GB, such as `2`, or a number and a unit: `512MiB`"));
+    }
+    ram >= LEAST_RAM
 }
 
 fn cards(scope: &mut Scope<'_>, written: BTreeMap<String, file::Nic>, at: &Path) -> Option<BTreeMap<Name, Card>> {

@@ -186,6 +186,11 @@ impl Scope<'_> {
     }
 
     fn unknown_provider(&mut self, written: &str, at: &Path) {
+        let declaration = Path::parse("providers").join(written);
+        if self.config.faults.iter().any(|fault| are_related(fault, &declaration)) {
+            // It is declared, and what is wrong with that was said.
+            return;
+        }
         let declared = self.config.file.providers.iter().flat_map(BTreeMap::keys).map(String::as_str);
         let bare = self.surroundings.drivers.iter().filter(|driver| !driver.needs_settings).map(|driver| driver.name);
         let known: BTreeSet<_> = declared.chain(bare).collect();

@@ -121,6 +121,12 @@ fn a_drive_wins_over_everything_and_a_damaged_choice_is_an_error() {
     assert_eq!(planned(&plan, "web", "cpus"), 3);
     let (done, _, said) = with("/nowhere.img", &["plan"]);
     assert!(!done && said.contains("/nowhere.img cannot be read"), "{said}");
+    // What is typed counts more than a variable, here the one that keeps other tests off this computer's drives.
+    let plan = sandbox.run(["plan", "-o", "json", "--drives", image.to_str().unwrap()]);
+    assert_eq!(planned(&plan.stdout, "web", "cpus"), 7);
+    let (_, plan, said) = with("content", &["plan", "-o", "json"]);
+    assert_eq!(planned(&plan, "web", "cpus"), 3);
+    assert!(said.contains("no filesystem labelled CLOUD-INIT is in content"), "{said}");
 }
 
 #[test]

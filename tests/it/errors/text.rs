@@ -86,11 +86,11 @@ fn an_integer_with_a_leading_zero() {
 fn a_tag_that_means_nothing_here() {
     assert_snapshot!(findings("machines: !secret\n  web:\n"), @r"
      × tag `!secret` is not known here
-      ╭─[Machinefile:2:3]
+      ╭─[Machinefile:1:11]
     1 │ machines: !secret
+      ·           ───┬───
+      ·              ╰── here
     2 │   web:
-      ·   ──┬─
-      ·     ╰── here
       ╰────
      help: remove it: `!reset` and `!override` are the only ones
     ");

@@ -111,7 +111,7 @@ fn flags_that_set_nothing() {
     assert_snapshot!(project.findings(), @r"
      × no such setting
       ╭─[--set:1:1]
-    1 │ machines.web.cuont=2
+    1 │ machines.web.cuont
       · ─────────┬────────
       ·          ╰── here
       ╰────

@@ -1,5 +1,7 @@
 //! Secrets are not shown.
 
+use libmachine::config::Layer;
+use libmachine::provider::DRIVERS;
 use libmachine::schema;
 
 use crate::support::project::Project;
@@ -50,4 +52,110 @@ fn what_a_variable_holds_is_covered_up_too() {
         project("providers: { cloud: { driver: cloud, token: '${TOKEN}' } }\n").variable("TOKEN", "hunter2").config();
     assert!(config.warnings.is_empty());
     assert!(!config.dump(&schema_with_a_token(), false, "shop").to_string().contains("hunter"));
+}
+
+/// With a fault on the next line, so that the secret's line is shown beside it.
+fn told(machinefile: &str) -> String {
+    let project = Project::new(machinefile).schema(schema::machinefile(DRIVERS)).variable("SET", "from-a-variable");
+    let shown = project.load().map(|config| config.dump(&schema::machinefile(DRIVERS), false, "shop").to_string());
+    format!("{}{}", project.findings(), shown.unwrap_or_default())
+}
+
+fn token(written: &str) -> String {
+    told(&format!("providers:\n  sim:\n    driver: simulated\n    token: {written}\n    latncy: 1s\n"))
+}
+
+#[test]
+fn a_literal_is_one_whatever_stands_beside_it_and_whatever_its_shape() {
+    for written in [
+        "'${TOKEN:-hunter2}'",
+        "${TOKEN:-hunter2}",
+        "hunter2${SET}",
+        "hunter$$2",
+        "[hunter2]",
+        "{ value: hunter2 }",
+        "{ hunter2: }",
+        "{ env: X, value: hunter2 }",
+        "|\n      hunter2\n      hunter3",
+        "\"hunter2\"",
+    ] {
+        let said = token(written);
+        assert!(said.contains("latncy") && !said.contains("hunter"), "{written}: {said}");
+        assert!(said.contains("a secret is written out here"), "{written}: {said}");
+    }
+    for written in ["'${SET}'", "${NONE:-${SET}}", "{ env: X }", "{ command: [hunter2] }"] {
+        let said = token(written);
+        assert!(!said.contains("a secret is written out here"), "{written}: {said}");
+        assert!(!said.contains("from-a-variable"), "{written}: {said}");
+    }
+}
+
+#[test]
+fn a_profile_that_is_not_switched_on_hides_its_secrets_too() {
+    for written in ["hunter2", "${TOKEN:-hunter2}"] {
+        let said = told(&format!(
+            "profiles:\n  p:\n    providers:\n      sim: {{ token: '{written}' }}\n    nmae: x\nmachines: {{ web: }}\n"
+        ));
+        assert!(said.contains("nmae") && !said.contains("hunter"), "{said}");
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_covered_wherever_it_stands() {
+    for written in [
+        "cloud-init-url: 'https://u:hunter2@h/x'",
+        "store: { postgres: 'postgres://u:hunter2@h/d' }",
+        "store: { postgres: 'mysql://u:hunter2@h/d' }",
+        "defaults: { cloud-init: ['https://u:hunter/2@h/x'], engine: { options: { p: 'http://u:hunter2@proxy:3128/' } } }",
+        "# https://u:hunter2@h/x",
+    ] {
+        let said = told(&format!("{written}\nmachnies: {{}}\n"));
+        assert!(said.contains("machnies") && !said.contains("hunter"), "{written}: {said}");
+        let said = told(&format!("{written}\n"));
+        assert!(!said.contains("hunter") || written.starts_with('#'), "{written}: {said}");
+    }
+    assert!(told("cloud-init-url: 'https://u:hunter2@h:80/x@y'\n").contains("https://u:***@h:80/x@y"));
+    assert!(told("cloud-init-url: 'https://h:80/x@y'\n").contains("https://h:80/x@y"));
+}
+
+#[test]
+fn a_text_that_cannot_be_read_is_quoted_without_its_secrets() {
+    for text in [
+        "providers:\n  sim: { token: hunter2, token: hunter3 }\n",
+        "providers:\n  sim:\n    token: 0123456\n",
+        "providers:\n  sim:\n    token: \"hunter2\n",
+        "providers:\n  sim:\n    token:\n      - hunter2\n\t  - x\n",
+        "x-api_key: hunter2\nmachines: [\n",
+        "x: 'https://u:hunter2@h'\nmachines: [\n",
+    ] {
+        let said = told(text);
+        let shown = ["hunter", "0123456", "0o123456"].into_iter().find(|secret| said.contains(secret));
+        assert!(said.contains('×') && shown.is_none(), "{text}: {said}");
+    }
+    let toml =
+        Project::empty().file("Machinefile.toml", "[providers.sim]\ntoken = 'hunter2'\ntoken = \"\"\"\nhunter3\n");
+    let said = toml.schema(schema::machinefile(DRIVERS)).findings();
+    assert!(said.contains("not TOML") && !said.contains("hunter"), "{said}");
+}
+
+#[test]
+fn a_flag_that_is_wrong_is_quoted_without_what_it_sets() {
+    for typed in ["providers.sim.token={hunter2", "providers.sim.tokne=hunter2", "providers.sim.token=[hunter2"] {
+        let project = Project::new("providers: { sim: { driver: simulated } }\n").set(typed);
+        let said = project.schema(schema::machinefile(DRIVERS)).findings();
+        assert!(!said.contains("hunter"), "{typed}: {said}");
+    }
+}
+
+#[test]
+fn what_a_guest_is_sent_is_not_shown_beside_an_error() {
+    let text =
+        "#cloud-config\nchpasswd: { list: 'root:hunter2' }\ncloud-machine:\n  resources: { rma: 4 }\nusers: hunter3\n";
+    for text in [text, &text.replace("rma: 4", "ram: 04"), &text.replace("rma", "[")] {
+        let project = Project::new("machines: { web: }\n").text(Layer::CloudInitUrl, "http://x/seed", text, None);
+        let said = project.findings();
+        assert!(said.contains("http://x/seed:") && !said.contains("hunter"), "{said}");
+    }
+    let inline = "machines:\n  web:\n    cloud-init: |\n      #cloud-config\n      password: hunter2\n    imgae: x\n";
+    assert!(!told(inline).split("{\"").next().unwrap_or_default().contains("hunter"), "{}", told(inline));
 }
