@@ -122,6 +122,10 @@ pub(super) enum Verb {
     /// Delete everything of this project
     #[command(alias = "down")]
     Destroy(Destroy),
+    /// Take over something that exists already as a machine of this project
+    Import(Import),
+    /// Let a machine go without touching it: our label and records of it go
+    Forget(Forget),
     /// List the machines
     #[command(name = "ls", alias = "list")]
     List(List),
@@ -326,6 +330,33 @@ pub(super) struct Destroy {
     /// Stop after the plan
     #[arg(long, env = "MACHINE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Import {
+    /// The machine it is to be, as it stands in the Machinefile: machines.web
+    pub(super) resource: String,
+    /// What the provider calls it
+    #[arg(value_name = "ID")]
+    pub(super) object: String,
+    /// Take it away from the project whose label it carries
+    #[arg(long)]
+    pub(super) from_project: bool,
+    /// Do not ask
+    #[arg(short, long, env = "MACHINE_YES", value_parser = FalseyValueParser::new())]
+    pub(super) yes: bool,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Forget {
+    /// The machine: machines.web
+    pub(super) resource: String,
+    /// Even though it is in the Machinefile, where the next plan would make another one
+    #[arg(long)]
+    pub(super) still_declared: bool,
+    /// Do not ask
+    #[arg(short, long, env = "MACHINE_YES", value_parser = FalseyValueParser::new())]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Arguments)]

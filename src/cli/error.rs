@@ -76,6 +76,12 @@ impl From<crate::reconcile::Error> for Error {
     }
 }
 
+impl From<crate::resource::Failure> for Error {
+    fn from(failure: crate::resource::Failure) -> Self {
+        Self { hint: failure.hint, ..Self::failed(failure.message) }
+    }
+}
+
 impl From<crate::store::Error> for Error {
     fn from(error: crate::store::Error) -> Self {
         let hint = error.hint();

@@ -9,7 +9,9 @@ mod destroy;
 mod elsewhere;
 mod error;
 mod exit_code;
+mod forget;
 mod graph;
+mod import;
 mod init;
 mod interrupt;
 mod list;
@@ -77,6 +79,8 @@ async fn dispatch(args: &Args) -> Result<Exit, Error> {
         Verb::Plan(verb) => plan::run(global, verb).await,
         Verb::Up(verb) => up::run(global, verb).await,
         Verb::Destroy(verb) => destroy::run(global, verb).await,
+        Verb::Import(verb) => import::run(global, verb).await,
+        Verb::Forget(verb) => forget::run(global, verb).await,
         Verb::List(verb) => list::run(global, verb).await,
         Verb::Status(verb) => status::run(global, verb).await,
         Verb::Ssh(verb) => ssh::run(global, verb).await,

@@ -211,6 +211,19 @@ impl Project {
         format!("{} {verb}", quote::line(&words))
     }
 
+    /// The one machine that `machines.web` or `web` means.
+    pub(super) fn machine_called(&self, written: &str) -> Result<Name, Error> {
+        let name = written.strip_prefix("machines.").unwrap_or(written);
+        match &self.machines_named(&[name.to_owned()])?[..] {
+            [one] => Ok(one.clone()),
+            several => {
+                let names: Vec<_> = several.iter().map(Name::as_str).collect();
+                Err(Error::usage(format!("`{name}` is several machines"))
+                    .hint(format!("name one: {}", names.join(", "))))
+            }
+        }
+    }
+
     /// The machines meant by names on the command line; a counted machine's name means all its members.
     pub(super) fn machines_named(&self, names: &[String]) -> Result<Vec<Name>, Error> {
         let mut found = Vec::new();

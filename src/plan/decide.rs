@@ -8,8 +8,8 @@ use crate::resource::{Change, Disruption, Impact, Observation, diff};
 use crate::store::{Intent, Operation, Record, Recorded};
 use crate::value::{Attributes, Path, Value};
 
-use super::step::{Action, Cause, Reason, Step};
-use super::{Options, ignore, moves, protect};
+use super::step::{Action, Blocked, Cause, Hold, Reason, Step};
+use super::{Options, Plan, ignore, moves, protect};
 
 /// What one resource needs when its relatives are left out of account.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +71,18 @@ fn one(
             }
         }
     }
+}
+
+pub(super) fn preview(node: &Node, seen: &Attributes, options: &Options) -> Plan {
+    let mut plan = Plan::default();
+    match compare(node, seen, None, None, options) {
+        Verdict::Step(step) => plan.steps.push(step),
+        Verdict::Blocked(why) => {
+            plan.blocked.push(Blocked { resource: node.resource.id().clone(), why: Hold::Refused(why) });
+        }
+        _ => plan.unchanged = 1,
+    }
+    plan
 }
 
 fn compare(

@@ -21,14 +21,15 @@ pub use schedule::{Phase, Schedule};
 pub use step::{Action, Blocked, Cause, Deferred, Hold, Reason, Step, Summary, Vanishing};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::id::ResourceId;
 use crate::observe::Observed;
-use crate::resource::Change;
+use crate::resource::{Change, Resource};
 use crate::selection::Pattern;
 use crate::store::{Record, Recorded};
-use crate::value::Path;
+use crate::value::{Attributes, Path};
 
 /// A proposal. Steps stand in an order in which they could be carried out one by one.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +112,12 @@ pub struct Limit {
     pub excludes: Vec<String>,
     /// How many known resources are left out.
     pub left_out: usize,
+}
+
+/// What the next plan would do to a resource by itself if this were what is there.
+#[must_use]
+pub fn preview(resource: &Arc<dyn Resource>, seen: &Attributes, options: &Options) -> Plan {
+    decide::preview(&Node { resource: Arc::clone(resource), wanted: true }, seen, options)
 }
 
 /// Plans every resource of the graph.

@@ -116,6 +116,15 @@ pub enum Power {
     Restart,
 }
 
+/// Something at a provider that may become a machine of the project.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stray {
+    /// The project whose label it carries; `None` for what is nobody's.
+    pub owner: Option<String>,
+    /// As the machine's resource would show it.
+    pub attributes: Attributes,
+}
+
 /// A provider that is set up: it expands machines and lists what it holds.
 #[async_trait]
 pub trait Provider: Source {
@@ -124,6 +133,16 @@ pub trait Provider: Source {
 
     /// Does it to a machine that exists; doing what is already so succeeds.
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure>;
+
+    /// What is there under the provider's own name for it. Changes nothing.
+    async fn examine(&self, _object: &str, _cx: &Context) -> Result<Option<Stray>, Failure> {
+        Err(Failure::new(format!("provider `{}` cannot take over what it did not make for this project", self.name())))
+    }
+
+    /// Puts our label on it, as this machine. May be called again after having been cut anywhere.
+    async fn adopt(&self, object: &str, _machine: &Name, cx: &Context) -> Result<(), Failure> {
+        self.examine(object, cx).await.map(drop)
+    }
 
     /// Bytes of user-data that it hands to a machine; `None` where nothing is too much.
     fn user_data_limit(&self) -> Option<usize> {

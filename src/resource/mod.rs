@@ -196,6 +196,13 @@ pub trait Resource: Debug + Send + Sync {
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure>;
 
+    /// Takes our label off: from then on it is nobody's, and stays as it is. Says how it is removed by hand. May be called again
+    /// after having been cut anywhere.
+    async fn disown(&self, _cx: &Context) -> Result<String, Failure> {
+        let why = format!("the provider of {} cannot take our label off it", self.id());
+        Err(Failure::new(why).hint("keep it in the Machinefile, or delete it"))
+    }
+
     /// Gives what is there under the id `from` this resource's own; nothing, where nothing is. May be called again after having been
     /// cut anywhere.
     async fn rename(&self, _from: &ResourceId, _cx: &Context) -> Result<(), Failure> {

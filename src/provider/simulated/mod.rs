@@ -3,6 +3,7 @@
 //! editing its table `objects(id, kind, owner, attributes)`.
 
 mod capabilities;
+mod hands;
 mod object;
 mod weather;
 mod world;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Driver, Expansion, Opened, Power, Provider, Setting, SettingKind, Site};
+use super::{Driver, Expansion, Opened, Power, Provider, Setting, SettingKind, Site, Stray};
 use crate::cloud_init::{budget, encode};
 use crate::desired;
 use crate::id::{Name, ResourceId};
@@ -122,6 +123,18 @@ impl Provider for Simulated {
         self.world.merge(&cx.owner.slug(), &id, &Attributes::from([("power".to_owned(), json!(state))])).await
     }
 
+    async fn examine(&self, object: &str, _cx: &Context) -> Result<Option<Stray>, Failure> {
+        let (owner, id) = parse(object)?;
+        let found = self.world.find(owner, &id).await?;
+        Ok(found.map(|(owner, attributes)| Stray { owner: (!owner.is_empty()).then_some(owner), attributes }))
+    }
+
+    async fn adopt(&self, object: &str, machine: &Name, cx: &Context) -> Result<(), Failure> {
+        let (owner, id) = parse(object)?;
+        let Some((owner, _)) = self.world.find(owner, &id).await? else { return Ok(()) };
+        self.world.hand_over(&owner, id.name(), &cx.owner.slug(), machine.as_str()).await
+    }
+
     /// As narrow as EC2 is.
     fn user_data_limit(&self) -> Option<usize> {
         Some(USER_DATA_LIMIT)
@@ -134,6 +147,16 @@ impl Provider for Simulated {
 
     fn lodge(&self, real: Arc<dyn Resource>) -> Arc<dyn Resource> {
         Arc::new(Object::standing_in(real, &self.name, &self.world))
+    }
+}
+
+/// `web`, `simulated.machine/web`, or either with the project that it belongs to: `shop:web`.
+fn parse(object: &str) -> Result<(Option<&str>, ResourceId), Failure> {
+    let (owner, name) = object.split_once(':').map_or((None, object), |(owner, name)| (Some(owner), name));
+    let id = if name.contains('/') { ResourceId::parse(name) } else { Some(ResourceId::new(MACHINE, name)) };
+    match id {
+        Some(id) if id.kind() == MACHINE => Ok((owner, id)),
+        _ => Err(Failure::new(format!("`{object}` is no machine of the world")).hint("name it as in its table: `web`")),
     }
 }
 

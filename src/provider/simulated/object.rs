@@ -187,6 +187,10 @@ impl Resource for Object {
         self.source.world.remove(&cx.owner.slug(), &self.id).await
     }
 
+    async fn disown(&self, cx: &Context) -> Result<String, Failure> {
+        self.source.world.disown(&cx.owner.slug(), &self.id).await
+    }
+
     async fn rename(&self, from: &ResourceId, cx: &Context) -> Result<(), Failure> {
         let parents = self.written().remove(PARENTS).expect("written above");
         self.source.world.rename(&cx.owner.slug(), from, &self.id, (PARENTS, parents)).await

@@ -1,6 +1,6 @@
 //! The file behind the simulated world. Losing it to a power cut loses a simulation, so it does not wait for the disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -144,41 +144,12 @@ impl World {
         .await
     }
 
-    /// Gives an object another id, with all that the world knows by it. One that has it already keeps it.
-    pub(super) async fn rename(
-        &self,
-        owner: &str,
-        from: &ResourceId,
-        to: &ResourceId,
-        (key, parents): (&str, Value),
-    ) -> Result<(), Failure> {
-        self.call(true, |db| {
-            if attributes(db, owner, to)?.is_some() {
-                return Ok(());
-            }
-            db.execute(
-                "UPDATE objects SET id = ?3, kind = ?4 WHERE owner = ?1 AND id = ?2",
-                params![owner, from.as_str(), to.as_str(), to.kind()],
-            )?;
-            for text in [
-                "UPDATE OR REPLACE inside SET id = ?3 WHERE owner = ?1 AND id = ?2",
-                "UPDATE OR REPLACE inside SET parent = ?3 WHERE owner = ?1 AND parent = ?2",
-                "UPDATE ports SET id = ?3 WHERE owner = ?1 AND id = ?2",
-                "UPDATE OR REPLACE born SET id = ?3 WHERE owner = ?1 AND id = ?2",
-            ] {
-                db.execute(text, params![owner, from.as_str(), to.as_str()])?;
-            }
-            if let Some(mut all) = attributes(db, owner, to)? {
-                all.insert(key.to_owned(), parents.clone());
-                write(db, owner, to, &all)?;
-            }
-            Ok(())
-        })
-        .await
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// One call across the simulated network, in one transaction.
-    async fn call<T>(
+    pub(super) async fn call<T>(
         &self,
         writes: bool,
         mut act: impl FnMut(&Connection) -> rusqlite::Result<T> + Send,
@@ -256,13 +227,13 @@ fn take_ports(db: &Connection, owner: &str, id: &ResourceId, machine: &Attribute
     Ok(None)
 }
 
-fn attributes(db: &Connection, owner: &str, id: &ResourceId) -> rusqlite::Result<Option<Attributes>> {
+pub(super) fn attributes(db: &Connection, owner: &str, id: &ResourceId) -> rusqlite::Result<Option<Attributes>> {
     db.prepare_cached("SELECT attributes FROM objects WHERE owner = ?1 AND id = ?2")?
         .query_row(params![owner, id.as_str()], |row| parse(row.get_ref(0)?.as_str()?))
         .optional()
 }
 
-fn write(db: &Connection, owner: &str, id: &ResourceId, all: &Attributes) -> rusqlite::Result<()> {
+pub(super) fn write(db: &Connection, owner: &str, id: &ResourceId, all: &Attributes) -> rusqlite::Result<()> {
     let body = serde_json::to_string(all).expect("JSON values");
     db.prepare_cached("UPDATE objects SET attributes = ?3 WHERE owner = ?1 AND id = ?2")?.execute(params![
         owner,

@@ -2,6 +2,7 @@
 
 mod handover;
 mod ignore;
+mod import;
 mod moved;
 mod protect;
 mod selection;

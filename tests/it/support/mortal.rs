@@ -214,4 +214,11 @@ impl Resource for Mortal {
         self.fate.moment().await;
         outcome
     }
+
+    async fn disown(&self, cx: &Context) -> Result<String, Failure> {
+        self.fate.moment().await;
+        let outcome = self.inner.disown(cx).await;
+        self.fate.moment().await;
+        outcome
+    }
 }
