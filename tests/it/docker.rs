@@ -171,6 +171,8 @@ fn what_a_change_disturbs_is_told() {
         container.impact(&change, &attributes! { "power": power })
     };
     assert_eq!(of("ram", "running"), Impact::InPlace(Disruption::None, None));
+    assert_eq!(of("protect", "running"), Impact::InPlace(Disruption::None, None));
+    assert_eq!(of("tags.tier", "stopped"), Impact::InPlace(Disruption::None, None));
     assert_eq!(of("image", "running"), Impact::Replace(Disruption::DataLoss));
     assert!(matches!(of("ports", "running"), Impact::InPlace(Disruption::Reboot, Some(_))));
     assert!(matches!(of("ports", "stopped"), Impact::InPlace(Disruption::None, Some(_))));

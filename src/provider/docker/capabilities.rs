@@ -32,7 +32,7 @@ pub(super) const CAPABILITIES: &[Capability] = &[
     Capability::new("resources.nic.*.mac", NO_CARD),
     Capability::new("ports", Supported),
     Capability::new("cloud-init", Supported),
-    Capability::new("protect", Ignored("this version writes nothing on a container that is there")),
-    Capability::new("tags", Ignored("this version writes nothing on a container that is there")),
+    Capability::new("protect", Supported),
+    Capability::new("tags", Supported),
     Capability::new("address", Supported),
 ];

@@ -17,7 +17,7 @@ use crate::provider::docker::{CONTAINER, Docker, execute, label, network, power,
 use crate::provider::qemu::access;
 use crate::provider::{claims, output};
 use crate::resource::{
-    Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Source, concerns, diff,
+    Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Source, concerns, diff, mark,
 };
 use crate::value::{Attributes, Value, json};
 
@@ -50,6 +50,7 @@ impl Container {
             "cpus": limits.cpus,
             "seed": seed::inputs(machine),
         });
+        desired.extend(mark::attributes(machine.protect.is_some(), &machine.tags));
         desired.insert(output::POWER.into(), json!("running"));
         // Who logs in with another key has ours let in over SSH.
         if machine.ssh.identity.is_none() && !machine.ssh.agent {
@@ -118,6 +119,7 @@ impl Container {
         let image = wanted.recipe.obtain(&self.place.setup, engine, cx).await?;
         cx.progress.say(format!("starting {}", self.id.name()));
         let record = Record::new(cx, self.id.as_str())?;
+        let record = record.marked(&wanted.machine, &diff(&self.desired, &Attributes::new()));
         let blueprint = Blueprint {
             id: &self.id,
             plan: &wanted.plan,
@@ -176,11 +178,22 @@ impl Container {
         &self,
         wanted: &Wanted,
         changes: &[Change],
-        found: Found,
+        mut found: Found,
         engine: &Engine,
         cx: &Context,
     ) -> Result<(), Failure> {
         let [name, _] = names(&self.place.setup, self.id.name());
+        let is_mark = |change: &&Change| [mark::PROTECT, mark::TAGS].iter().any(|mark| change.path.starts_with(mark));
+        if let Some(record) = found.seed.take() {
+            let marked = record.marked(&wanted.machine, changes);
+            if changes.iter().any(|change| is_mark(&change)) {
+                marked.keep(engine, &found.name).await?;
+            }
+            found.seed = Some(marked);
+        }
+        if !changes.is_empty() && changes.iter().all(|change| is_mark(&change)) {
+            return Ok(());
+        }
         if concerns(changes, "seed") || concerns(changes, access::ATTRIBUTE) {
             self.reseed(wanted, &found, engine, cx).await?;
         }
@@ -281,7 +294,7 @@ impl Resource for Container {
         let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
         let text = match change.path.keys().first().map_or("", String::as_str) {
             "image" => return Impact::Replace(Disruption::DataLoss),
-            "ram" | "cpus" => return Impact::InPlace(Disruption::None, None),
+            "ram" | "cpus" | mark::PROTECT | mark::TAGS => return Impact::InPlace(Disruption::None, None),
             access::ATTRIBUTE => "lets the project's new key in",
             "seed" => "cloud-init reads it at a machine's first boot: replace the machine to run it",
             output::POWER if is("paused") => "lets the machine go on",

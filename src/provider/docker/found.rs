@@ -11,7 +11,7 @@ use crate::provider::docker::plan::Plan;
 use crate::provider::docker::seed::{self, Record};
 use crate::provider::docker::{Setup, label};
 use crate::provider::output;
-use crate::resource::Failure;
+use crate::resource::{Failure, mark};
 use crate::value::{Attributes, json};
 
 /// The period over which processor time is shared out, in microseconds.
@@ -105,6 +105,8 @@ impl Found {
         });
         attributes.insert(output::POWER.into(), json!(self.power));
         attributes.insert(output::HOST_KEY.into(), json!(self.host_key));
+        let (protect, tags) = self.seed.as_ref().map(|seed| (seed.protect, seed.tags.clone())).unwrap_or_default();
+        attributes.extend(mark::attributes(protect, &tags));
         if let Some(ssh) = &self.ssh {
             attributes.insert(output::SSH.into(), json!(ssh));
         }

@@ -1,5 +1,7 @@
 //! What cloud-init in the machine reads, in the folder where it looks for it, and the host key that it brings.
 
+use std::collections::BTreeMap;
+
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey};
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use crate::desired;
 use crate::provider::docker::archive;
 use crate::provider::docker::engine::Engine;
 use crate::provider::qemu::user_data::{Ours, declared, user_data};
-use crate::resource::{Context, Failure};
+use crate::resource::{Change, Context, Failure, follow, mark};
 use crate::value::{Attributes, json};
 
 const FOLDER: &str = "/var/lib/cloud/seed/nocloud";
@@ -26,6 +28,10 @@ pub(super) struct Record {
     pub(super) inputs: Attributes,
     /// The project's public key that it lets in.
     pub(super) project_key: Option<String>,
+    #[serde(default)]
+    pub(super) protect: bool,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Record {
@@ -45,7 +51,27 @@ impl Record {
             host_key: key.to_openssh(LineEnding::LF).map_err(|error| unusable(&error))?.to_string(),
             inputs: Attributes::new(),
             project_key: None,
+            protect: false,
+            tags: BTreeMap::new(),
         })
+    }
+
+    /// With some of what the user has written on the machine.
+    pub(super) fn marked(mut self, machine: &desired::Machine, changes: &[Change]) -> Self {
+        for change in changes {
+            match change.path.keys() {
+                [name, ..] if name == mark::PROTECT => self.protect = machine.protect.is_some(),
+                [name, rest @ ..] if name == mark::TAGS => follow(&mut self.tags, &machine.tags, rest),
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// Puts itself alone into a container: what cloud-init reads stays.
+    pub(super) async fn keep(&self, engine: &Engine, container: &str) -> Result<(), Failure> {
+        let kept = serde_json::to_vec_pretty(self).expect("plain data");
+        archive::put(engine, container, FOLDER, &[(RECORD, kept.as_slice())]).await
     }
 
     /// `ssh-ed25519 AAAA…`.
@@ -111,4 +137,16 @@ pub(super) fn inputs(machine: &desired::Machine) -> Attributes {
 
 fn unusable(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(format!("the machine's host key cannot be used: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_before_there_were_marks_has_none() {
+        let text = r#"{ "instance_id": "i-1", "host_key": "", "inputs": {}, "project_key": null }"#;
+        let record: Record = serde_json::from_str(text).expect("a record");
+        assert!(!record.protect && record.tags.is_empty());
+    }
 }

@@ -102,6 +102,7 @@ async fn containers_are_machines_that_follow_every_edit() {
     assert_machines_are_of_their_own(&sandbox);
 
     options_and_limits_change_in_place(&engine, &sandbox);
+    protection_is_written_at_once_and_outlives_the_container(&sandbox);
     a_killed_machine_is_started_again(&engine, &sandbox);
     a_port_changes_in_a_new_container_that_has_everything(&sandbox);
     a_container_that_was_removed_is_made_again(&engine, &sandbox);
@@ -138,6 +139,28 @@ fn options_and_limits_change_in_place(engine: &Engine, sandbox: &Sandbox) {
     sandbox.ok("up -y");
     assert_eq!(engine.says(&["inspect", "-f", "{{.HostConfig.Memory}}", "pair-x7k2.web"]), (768 << 20).to_string());
     assert_eq!(on(sandbox, "web", &["stat", "-c", "%Y", "/run/systemd"]), booted, "nothing was restarted");
+    sandbox.assert_converged();
+}
+
+fn protection_is_written_at_once_and_outlives_the_container(sandbox: &Sandbox) {
+    let booted = on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]);
+    sandbox.edit(
+        "Machinefile.yaml",
+        "db: { engine: false }",
+        "db: { engine: false, protect: true, tags: { tier: data } }",
+    );
+    assert_eq!(steps(sandbox), ["docker.container/db update none"]);
+    sandbox.ok("up -y");
+    sandbox.assert_converged();
+    assert_eq!(on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]), booted, "nothing was restarted");
+    sandbox.edit("Machinefile.yaml", "tags: { tier: data }", "ports: ['8099:99']");
+    sandbox.ok("up -y");
+    sandbox.assert_converged();
+    let refused = sandbox.run(["destroy", "-y", "--target", "db"]);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("docker.container/db: it is protected"), "{}", refused.stderr);
+    sandbox.edit("Machinefile.yaml", "protect: true, ports: ['8099:99']", "protect: false");
+    sandbox.ok("up -y");
     sandbox.assert_converged();
 }
 
