@@ -86,8 +86,8 @@ impl Proposal {
             self.options.withheld.extend(flags);
             let sight = &self.sight;
             let again = plan(&sight.graph, &sight.observed, &self.recorded, &self.options);
-            let (forgotten, unseen) = (self.plan.forgotten.clone(), self.plan.unseen.clone());
-            self.plan = Arc::new(Plan { forgotten, unseen, ..again });
+            let Plan { forgotten, confirmed, unseen, .. } = Plan::clone(&self.plan);
+            self.plan = Arc::new(Plan { forgotten, confirmed, unseen, ..again });
         }
     }
 
@@ -319,7 +319,8 @@ pub async fn converge(
         if proposal.plan.changes_nothing() {
             return Ok(settled(request.goal, proposal, changed));
         }
-        if !proposal.plan.steps.is_empty() && !consent(&proposal, round) {
+        let is_told = !proposal.plan.steps.is_empty() || proposal.plan.adopted > 0;
+        if is_told && !consent(&proposal, round) {
             return Ok(Converged::Declined { changed });
         }
         let outcome = carry_out(&proposal, store, events, request.parallel).await;

@@ -62,7 +62,9 @@ async fn forget(project: &Project, name: &str, verb: &Forget, store: &Arc<dyn St
         store.write(Transition::Gone { id: id.clone() }).await?;
     }
     tell(&format!("{name} is forgotten. To remove it by hand:\n"));
-    by_hand.iter().for_each(|line| tell(&format!("  {line}\n")));
+    for line in by_hand {
+        tell(&format!("  {line}\n"));
+    }
     Ok(Exit::Done)
 }
 

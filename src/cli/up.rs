@@ -99,6 +99,13 @@ pub(super) async fn carry_out(
         let cx = current.context(run.cancel.clone());
         let mut outdated = false;
         let show = |proposal: &Proposal, round: usize| {
+            if matches!(run.face, Face::Tty | Face::Plain) {
+                tell(&adopted(proposal));
+            }
+            // Only records are written.
+            if proposal.plan.steps.is_empty() {
+                return true;
+            }
             outdated = request.goal == Goal::Up && look < MOST_LOOKS && current.is_outdated();
             if outdated {
                 return false;
@@ -128,6 +135,15 @@ pub(super) async fn carry_out(
         return Ok(if run.cancel.is_cancelled() && exit != Exit::Done { Exit::Interrupted } else { exit });
     }
     unreachable!("the last look is final")
+}
+
+/// What was found that no record told of; empty when everything was on record.
+fn adopted(proposal: &Proposal) -> String {
+    match proposal.plan.adopted {
+        0 => String::new(),
+        1 => "adopted: 1 resource that is there with our label and was in no record\n".to_owned(),
+        n => format!("adopted: {n} resources that are there with our label and were in no record\n"),
+    }
 }
 
 /// Says how it ended. Programs read it from the events and the exit code.

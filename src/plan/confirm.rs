@@ -1,9 +1,10 @@
-//! Operations that were cut off and turn out to have been done.
+//! What is as it should be and was never written down: operations that were cut off and turn out to have been done, and things
+//! that carry our label and that no record tells of.
 
 use std::collections::HashSet;
 
 use super::Plan;
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::id::ResourceId;
 use crate::observe::Observed;
 use crate::resource::Observation;
@@ -19,10 +20,7 @@ pub(super) fn confirmed(
     if recorded.intents.is_empty() {
         return Vec::new();
     }
-    let steps = plan.steps.iter().map(|step| &step.resource);
-    let blocked = plan.blocked.iter().map(|blocked| &blocked.resource);
-    let deferred = plan.deferred.iter().map(|deferred| &deferred.resource);
-    let open: HashSet<_> = steps.chain(blocked).chain(deferred).collect();
+    let open = open(plan);
     let confirm = |(id, intent): (&ResourceId, &Intent)| {
         let node = graph.node(id).filter(|node| node.wanted && !open.contains(id))?;
         let Observation::Present(attributes) = observed.get(id) else { return None };
@@ -32,4 +30,37 @@ pub(super) fn confirmed(
         Some((id.clone(), Record { attributes: attributes.clone(), parents, token, realm }))
     };
     recorded.intents.iter().filter_map(confirm).collect()
+}
+
+/// What is there as desired without any record of ours, as in a fresh clone: what was seen becomes its record.
+pub(super) fn adopted(
+    graph: &Graph,
+    observed: &Observed,
+    recorded: &Recorded,
+    plan: &Plan,
+) -> Vec<(ResourceId, Record)> {
+    let unknown = |node: &&Node| {
+        let resource = &node.resource;
+        node.wanted && resource.realm().is_some() && !resource.shared() && !recorded.remembers(resource.id())
+    };
+    let unknown: Vec<_> = graph.nodes().map(|(_, node)| node).filter(unknown).collect();
+    if unknown.is_empty() {
+        return Vec::new();
+    }
+    let open = open(plan);
+    let adopt = |node: &Node| {
+        let resource = &node.resource;
+        let attributes = observed.get(resource.id()).attributes().filter(|_| !open.contains(resource.id()))?.clone();
+        let (parents, realm) = (resource.parents().to_vec(), resource.realm().map(str::to_owned));
+        Some((resource.id().clone(), Record { attributes, parents, token: String::new(), realm }))
+    };
+    unknown.into_iter().filter_map(adopt).collect()
+}
+
+/// What is not left as it is.
+fn open(plan: &Plan) -> HashSet<&ResourceId> {
+    let steps = plan.steps.iter().map(|step| &step.resource);
+    let blocked = plan.blocked.iter().map(|blocked| &blocked.resource);
+    let deferred = plan.deferred.iter().map(|deferred| &deferred.resource);
+    steps.chain(blocked).chain(deferred).collect()
 }

@@ -45,6 +45,8 @@ pub struct Plan {
     pub forgotten: Vec<ResourceId>,
     /// Done by an operation that was cut off before that was written down: only their records are renewed.
     pub confirmed: Vec<(ResourceId, Record)>,
+    /// How many of these are there with our label while no record told of them.
+    pub adopted: usize,
     /// Sources that could not be listed, with the reason: what is no longer wanted there is not seen.
     pub unseen: Vec<(String, String)>,
     /// What it keeps to, when it is not about everything.
@@ -138,6 +140,9 @@ pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &O
     plan.ignored = ignore::differences(graph, observed, options);
     plan.steps = handover::in_order(plan.steps, graph, &plan.handovers);
     plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);
+    let adopted = confirm::adopted(graph, observed, recorded, &plan);
+    plan.adopted = adopted.iter().filter(|(id, _)| options.is_selected(graph.position(id))).count();
+    plan.confirmed.extend(adopted);
     plan.confirmed.retain(|(id, _)| options.is_selected(graph.position(id)));
     plan
 }

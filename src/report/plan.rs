@@ -31,8 +31,8 @@ pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
     let mut text = String::new();
     draw_limit(plan, style, &mut text);
     if plan.is_empty() {
-        let ignored = ignored(plan, detail).map(|more| format!(" {more}.")).unwrap_or_default();
-        _ = writeln!(text, "No changes: {} as the Machinefile asks.{ignored}", are(plan.unchanged));
+        let aside = aside(plan, detail).map(|more| format!(" {more}.")).unwrap_or_default();
+        _ = writeln!(text, "No changes: {} as the Machinefile asks.{aside}", are(plan.unchanged));
         return text;
     }
     let width = plan.steps.iter().map(|step| step.resource.as_str().len()).max().unwrap_or(0).min(LONGEST_NAME);
@@ -64,8 +64,11 @@ pub fn ignored_differences(plan: &Plan) -> String {
     text
 }
 
-fn ignored(plan: &Plan, detail: Detail) -> Option<String> {
-    (detail == Detail::Long && !plan.ignored.is_empty()).then(|| format!("{} ignored", plan.ignored.len()))
+/// What only those hear who ask for it.
+fn aside(plan: &Plan, detail: Detail) -> Option<String> {
+    let parts = [(plan.ignored.len(), "ignored"), (plan.adopted, "adopted")];
+    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    (detail == Detail::Long && !parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn draw_limit(plan: &Plan, style: Style, text: &mut String) {
@@ -262,6 +265,6 @@ pub(super) fn counts(plan: &Plan) -> String {
 }
 
 fn footer(plan: &Plan, detail: Detail) -> String {
-    let ignored = ignored(plan, detail).map(|more| format!(", {more}")).unwrap_or_default();
-    format!("Plan: {}; {} unchanged{ignored}.", counts(plan), count(plan.unchanged, "resource"))
+    let aside = aside(plan, detail).map(|more| format!(", {more}")).unwrap_or_default();
+    format!("Plan: {}; {} unchanged{aside}.", counts(plan), count(plan.unchanged, "resource"))
 }

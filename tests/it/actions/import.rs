@@ -82,7 +82,9 @@ fn a_forgotten_machine_stays_and_is_no_longer_ours() {
         forget.stderr
     );
     assert_eq!(world.contents(), before);
-    world.sandbox.assert_converged();
+    let plan = world.sandbox.ok("plan");
+    assert!(!plan.stdout.contains("machine/web"), "{}", plan.stdout);
+    world.converge();
     assert_eq!(world.sandbox.run(["forget", "-y", "web"]).code, 1);
     world.sandbox.ok("destroy -y");
     assert!(world.objects().contains(&"simulated.machine/web".to_owned()));
@@ -92,4 +94,26 @@ fn a_forgotten_machine_stays_and_is_no_longer_ours() {
     world.converge();
     world.sandbox.ok("destroy -y");
     assert!(!world.objects().iter().any(|id| id.contains("web") || id.contains("front")), "{:?}", world.objects());
+}
+
+#[test]
+fn what_carries_our_label_and_is_on_no_record_is_adopted_once() {
+    let world = World::with(&format!("{HEAD}machines: {{ web: {{}} }}\n"));
+    world.converge();
+    for file in world.sandbox.files("state").iter().filter(|file| file.contains("store.sqlite")) {
+        std::fs::remove_file(file).expect("removed");
+    }
+    let before = world.contents();
+    let plan = world.sandbox.ok("plan --long");
+    assert!(plan.stdout.starts_with("No changes: ") && plan.stdout.contains(" adopted."), "{}", plan.stdout);
+    let up = world.sandbox.ok("up -y");
+    assert!(up.stderr.contains("adopted: "), "{}", up.stderr);
+    assert_eq!(world.contents(), before);
+    let again = world.sandbox.ok("up -y");
+    assert!(!again.stderr.contains("adopted"), "{}", again.stderr);
+    world.drift_number("simulated.machine/web", "cpus", 7);
+    let plan = world.sandbox.ok("plan");
+    assert!(plan.stdout.contains("changed without us"), "the record tells whose change it is: {}", plan.stdout);
+    world.converge();
+    world.sandbox.ok("destroy -y");
 }
