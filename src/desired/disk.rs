@@ -122,6 +122,17 @@ impl Filesystem {
         Self::ALL.into_iter().find(|filesystem| filesystem.as_str() == word)
     }
 
+    /// The bytes of the smallest disk that its tools make it on.
+    #[must_use]
+    pub const fn least(self) -> u64 {
+        match self {
+            Self::Xfs => 300 << 20,
+            Self::Btrfs => 109 << 20,
+            Self::Zfs => 64 << 20,
+            Self::Ext4 | Self::Vfat | Self::Swap | Self::Iso9660 => 0,
+        }
+    }
+
     /// Whether it can fill a disk that has grown, while it is in use.
     #[must_use]
     pub const fn grows(self) -> bool {

@@ -25,7 +25,8 @@ pub use drives::{Drives, Seen};
 
 pub use compose::bundle::{Bundle, Error as BundleError};
 
-use crate::desired::{ComposeProject, Machine, ROOT};
+use crate::cloud_init::drive::{self, Search, Why};
+use crate::desired::{ComposeProject, Disk, Machine, Medium, ROOT};
 use crate::host::access::Access;
 use crate::host::authorized::Authorized;
 use crate::host::compose::project::Project;
@@ -80,6 +81,19 @@ impl Hosts {
     }
 }
 
+/// The disks made of files here that are labelled as holding settings. What cannot be read here may still be one.
+fn drives_of(machine: &Machine) -> Vec<String> {
+    let is_drive = |disk: &Disk| {
+        let Medium::File(file) = &disk.medium else { return false };
+        let found = drive::find(&Search::In(vec![file.clone()]));
+        let others =
+            found.troubles.iter().any(|trouble| matches!(trouble.why, Why::OtherLabel(_) | Why::Unreadable(_)));
+        !others
+    };
+    let disks = machine.resources.disks.iter().filter(|(_, disk)| is_drive(disk));
+    disks.map(|(name, _)| name.to_string()).collect()
+}
+
 /// The resource that says that a machine can be worked on.
 #[must_use]
 pub fn ready(machine: &Name) -> ResourceId {
@@ -110,7 +124,7 @@ pub fn expand(
 ) -> (Vec<Arc<dyn Resource>>, Vec<Note>) {
     let reach = Arc::new(Reach::new(machine, machine_resource, hosts));
     let mut resources: Vec<Arc<dyn Resource>> =
-        vec![Arc::new(Ready::new(&reach, &hosts.key)), Arc::new(Names::new(&reach, peers))];
+        vec![Arc::new(Ready::new(&reach, &hosts.key, drives_of(machine))), Arc::new(Names::new(&reach, peers))];
     if machine.ssh.identity.is_some() || machine.ssh.agent {
         resources.push(Arc::new(Access::new(&reach, &hosts.key)));
     }

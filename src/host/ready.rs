@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use crate::attributes;
+use crate::cloud_init::drive::LABEL;
 use crate::host::cloud_init::{self, Status};
 use crate::host::contents::Contents;
 use crate::host::reach::{self, Reach};
@@ -17,6 +18,9 @@ use crate::transport::{Command, Error};
 use crate::value::{Attributes, Value};
 
 pub(crate) const KIND: Kind = "host";
+
+/// What remarks about drives are about.
+const DRIVES: &str = "drives";
 
 /// One look, on hardware; a closed port answers at once, a machine under way does not answer at all.
 const LOOK: Duration = Duration::from_secs(5);
@@ -48,11 +52,14 @@ pub(crate) struct Ready {
     parents: Vec<Parent>,
     desired: Attributes,
     contents: Contents,
+    /// Disks of the machine's that hold settings, as far as that can be told from here.
+    drives: Vec<String>,
 }
 
 impl Ready {
-    pub(crate) fn new(reach: &Arc<Reach>, key: &ResourceId) -> Self {
+    pub(crate) fn new(reach: &Arc<Reach>, key: &ResourceId, drives: Vec<String>) -> Self {
         Self {
+            drives,
             parents: vec![Parent::within(reach.machine.clone()), Parent::after(key.clone())],
             desired: attributes! { "ready": true },
             contents: Contents::new(reach),
@@ -171,6 +178,12 @@ impl Resource for Ready {
 
     fn outputs(&self) -> &'static [&'static str] {
         &["arch", "os"]
+    }
+
+    /// What stands there is read on the machine, whatever the file says now.
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        let unknown = |name: &String| (DRIVES, format!("settings on its {LABEL} drive `{name}` (known after apply)"));
+        self.drives.iter().map(unknown).collect()
     }
 
     fn impact(&self, _change: &Change, _observed: &Attributes) -> Impact {

@@ -100,7 +100,7 @@ fn gives(step: &Step, resource: &dyn Resource, observed: &Observed) -> BTreeSet<
 
 fn takes(step: &Step, resource: &dyn Resource, observed: &Observed) -> BTreeSet<String> {
     match step.action {
-        Action::Delete => BTreeSet::new(),
+        Action::Delete => resource.awaits().into_iter().collect(),
         Action::Create | Action::Replace => wanted(resource),
         Action::Update => &wanted(resource) - &held(resource, observed),
     }
@@ -121,17 +121,22 @@ fn comes_before(first: &ResourceId, then: &ResourceId, graph: &Graph, known: &[H
     false
 }
 
-/// Puts takers of what an update gives up behind it, everything else where it was. Deletes stand first already.
+/// Puts takers of what an update gives up behind it, everything else where it was.
 pub(super) fn in_order(steps: Vec<Step>, graph: &Graph, handovers: &[Handover]) -> Vec<Step> {
     let place: HashMap<_, _> = steps.iter().enumerate().map(|(n, step)| (step.resource.clone(), n)).collect();
     if handovers.iter().all(|handover| place[&handover.from] < place[&handover.to]) {
         return steps;
     }
     let mut after = vec![Vec::new(); steps.len()];
-    for (n, step) in steps.iter().enumerate().filter(|(_, step)| step.action != Action::Delete) {
+    for (n, step) in steps.iter().enumerate() {
         let Some(position) = graph.position(&step.resource) else { continue };
-        let parents = graph.parents(position).filter_map(|(parent, _)| place.get(graph.at(parent).resource.id()));
-        after[n].extend(parents.copied());
+        let place = |position: usize| place.get(graph.at(position).resource.id()).copied();
+        if step.action == Action::Delete {
+            let children = graph.children(position).filter_map(|(child, _)| place(child));
+            after[n].extend(children.filter(|child| steps[*child].action == Action::Delete));
+        } else {
+            after[n].extend(graph.parents(position).filter_map(|(parent, _)| place(parent)));
+        }
     }
     for handover in handovers {
         after[place[&handover.to]].push(place[&handover.from]);

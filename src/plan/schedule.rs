@@ -53,7 +53,8 @@ impl Schedule {
                 continue;
             };
             let updates = steps[from].is_some_and(|index| plan.steps[index].action == Action::Update);
-            queue.need(if updates { resources + from } else { from }, resources + to);
+            let goes = steps[to].is_some_and(|index| plan.steps[index].action == Action::Delete);
+            queue.need(if updates { resources + from } else { from }, if goes { to } else { resources + to });
         }
         queue.start();
         Self { queue, resources, steps }

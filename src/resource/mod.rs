@@ -157,6 +157,11 @@ pub trait Resource: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What others have to give up before it is deleted, in the words of [`Resource::claims`]. Pure.
+    fn awaits(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What deleting it disturbs. Pure.
     fn deletion(&self) -> Disruption {
         Disruption::Replace

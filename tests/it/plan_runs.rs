@@ -55,3 +55,21 @@ fn the_json_of_a_plan_is_as_its_schema_says() {
     let schema: serde_json::Value = serde_json::from_str(&world.sandbox.ok("schema plan").stdout).expect("JSON");
     assert_eq!(schema, libmachine::report::plan_schema());
 }
+
+#[test]
+fn memory_is_rounded_up_to_a_size_that_there_is_and_the_plan_says_so() {
+    let machine =
+        |ram: &str| format!("machines: {{ web: {{ provider: sim, engine: false, resources: {{ ram: {ram} }} }} }}\n");
+    let world = World::with(&machine("1.3"));
+    let plan = world.sandbox.ok("plan").stdout;
+    assert!(plan.contains("+ simulated.machine/web create  new · 1.3 GB of memory → 2 GB (size s-2)"), "{plan}");
+    world.converge();
+    world.rewrite(&machine("1.8"));
+    world.sandbox.assert_converged();
+    world.rewrite(&machine("2.1"));
+    let plan = world.sandbox.ok("plan").stdout;
+    assert!(plan.contains("restarts the machine · 2.1 GB of memory → 4 GB (size s-4)"), "{plan}");
+    world.rewrite(&machine("2000"));
+    let ran = world.sandbox.run(["validate"]);
+    assert!(ran.stderr.contains("no simulated machine has more memory than size s-1024"), "{}", ran.stderr);
+}

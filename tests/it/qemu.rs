@@ -21,6 +21,7 @@ use tokio::net::UnixDatagram;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+mod disks;
 mod impostor;
 
 struct World {
@@ -153,7 +154,7 @@ fn a_machine_is_an_image_disks_a_seed_a_segment_and_a_vm() {
     qemu.disk/web.root: Uses qemu.image/debian-13
     qemu.seed/web: After ssh.key/shop
     qemu.segment/local
-    qemu.vm/web: Uses qemu.disk/web.data, Uses qemu.disk/web.root, After qemu.seed/web, After qemu.segment/local
+    qemu.vm/web: After qemu.disk/web.data, Uses qemu.disk/web.root, After qemu.seed/web, After qemu.segment/local
     ");
     assert_eq!(expansion.machine.as_str(), "qemu.vm/web");
 }

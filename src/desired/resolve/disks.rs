@@ -99,6 +99,13 @@ fn other(scope: &mut Scope<'_>, key: &str, disk: &file::Disk, at: &Path) -> Opti
     let filesystem = disk.filesystem.as_deref().and_then(Filesystem::parse);
     let medium = medium(scope, key, disk, at);
     clashes(scope, disk, at);
+    if let (Some(Medium::New(size)), Some(filesystem)) = (&medium, filesystem)
+        && *size < filesystem.least()
+    {
+        let (kind, least) = (filesystem.as_str(), quantity::shown(filesystem.least()));
+        let note = Note::error(at.join("allocation"), format!("`{kind}` is not made on less than {least}"));
+        scope.note(note.also(at.join("filesystem"), "asked for here").hint("make the disk larger, or choose `ext4`"));
+    }
     senseless(scope, key, disk, filesystem, at);
     Some(Disk {
         medium: medium?,

@@ -1,23 +1,15 @@
 # Puts one disk in order. Arguments: its name, its lasting device path, filesystem, mount point, `ro` or `rw`, what may be
-# written over (`blank`, `any`, `none`), kernel module, another name below /dev, seconds to wait for others.
-# lock.sh and the texts `line`, `unit`, `rule`, `make` stand in front. Nothing is changed on the disk before all that can be
+# written over (`blank`, `any`, `none`), kernel module, another name below /dev, seconds to wait for others, bytes
+# below which the filesystem cannot be made.
+# lock.sh, shared.sh and the texts `line`, `unit`, `rule`, `make` stand in front. Nothing is changed on the disk before all that can be
 # refused was looked at.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 trap '' PIPE HUP
-name=$1 device=$2 type=$3 dir=$4 mode=$5 over=$6 module=$7 link=$8 wait=$9
+name=$1 device=$2 type=$3 dir=$4 mode=$5 over=$6 module=$7 link=$8 wait=$9 least=${10}
 service=machine-wipe-$name.service
 unit_file=/etc/systemd/system/$service
 rule_file=/etc/udev/rules.d/70-machine-$name.rules
 module_file=/etc/modules-load.d/machine-$name.conf
-
-say() { printf '%s\n' "$1"; }
-
-apt() { apt-get -q -o DPkg::Lock::Timeout="$wait" -o Dpkg::Use-Pty=0 "$@"; }
-
-install() {
-    say "installing $*"
-    apt install --no-install-recommends -y "$@" || { apt update && apt install --no-install-recommends -y "$@"; }
-}
 
 # Debian has zfs in its component `contrib`, from the same places as the rest.
 contrib() {
@@ -25,7 +17,7 @@ contrib() {
     ! apt-cache policy zfs-dkms | grep -q 'Candidate: [0-9]' || return 0
     apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | sort -u |
         while read -r from release; do printf 'deb %s %s contrib\n' "$from" "$release"; done >/etc/apt/sources.list.d/machine-contrib.list
-    apt update
+    refresh
 }
 
 load() {
@@ -81,6 +73,7 @@ format() {
     say "found: $kind"
     case $type:$mode in iso9660:*) return 14 ;; *:ro) return 15 ;; esac
     case $over:$kind in any:* | blank:blank) ;; *) return 13 ;; esac
+    [ "$(blockdev --getsize64 "$device")" -ge "$least" ] || return 18
     release
     say "making $type on $name"
     if [ "$type" = zfs ]; then
@@ -97,17 +90,6 @@ release() {
     swapoff "$device" 2>/dev/null
     zpool export -f "$name" 2>/dev/null
     for place in $(findmnt -rno TARGET -S "$(readlink -f "$device")"); do umount "$place" || umount -l "$place"; done
-}
-
-table() {
-    old=$(awk -v mark="x-machine=$name" -v device="$device" '$1 == device || $4 ~ "(^|,)" mark "(,|$)" { print $2 }' /etc/fstab)
-    grep -v -e "[ ,]x-machine=$name[ ,]" -e "^$device " /etc/fstab >/etc/fstab.machine-new
-    [ -z "$line" ] || printf '%s\n' "$line" >>/etc/fstab.machine-new
-    if cmp -s /etc/fstab /etc/fstab.machine-new; then
-        rm -f /etc/fstab.machine-new
-    else
-        chmod --reference=/etc/fstab /etc/fstab.machine-new && mv -f /etc/fstab.machine-new /etc/fstab && systemctl daemon-reload
-    fi
 }
 
 # A unit that is new here was late for this boot: it begins with the next.
@@ -136,7 +118,7 @@ named() {
 
 use() {
     case $type in
-        '' ) return 0 ;;
+        '') return 0 ;;
         zfs) pool; return ;;
         swap) grep -q "^$(readlink -f "$device") " /proc/swaps || swapon "$device"; return ;;
     esac
@@ -173,6 +155,7 @@ grow() {
 }
 
 main() {
+    old=$(awk -v mark="x-machine=$name" -v device="$device" '$1 == device || $4 ~ "(^|,)" mark "(,|$)" { print $2 }' /etc/fstab)
     lock "disk-$name" "$wait" && load && appear && tool && format && table && wipes && named && use && grow
 }
 

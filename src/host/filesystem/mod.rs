@@ -23,7 +23,7 @@ pub(crate) const KIND: Kind = "host.filesystem";
 const FILLS: &str = "fills-disk";
 const ROOT_MOUNT: &str = "/";
 
-/// A filesystem leaves less than one allocation group or block group unused at the end.
+/// A filesystem leaves less than one allocation group or block group unused at the end; their sizes go with the disk's.
 const TAIL: u64 = 128 << 20;
 
 /// Grows the partition of what the machine runs from and its filesystem, online.
@@ -78,8 +78,8 @@ impl Fills {
 }
 
 fn fills(found: &Filesystem) -> bool {
-    found.size == 0
-        || (!found.partition_grows && found.device.saturating_sub(found.size) < TAIL.max(found.device / 200))
+    let tail = TAIL.min(found.device / 16).max(found.device / 200);
+    found.size == 0 || (!found.partition_grows && found.device.saturating_sub(found.size) < tail)
 }
 
 #[async_trait]
@@ -145,5 +145,7 @@ mod tests {
         assert!(!fills(&on(12 * GIB, 10 * GIB, false)));
         assert!(!fills(&on(10 * GIB, 10 * GIB, true)));
         assert!(fills(&on(10 * GIB, 0, false)), "an unknown size is left alone");
+        assert!(!fills(&on(GIB / 2, GIB / 2 - (100 << 20), false)), "on a small disk little is much");
+        assert!(fills(&on(GIB / 2, GIB / 2 - (8 << 20), false)));
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn make(filesystem: Filesystem, device: &str) -> Option<String> {
         Filesystem::Ext4 => "mkfs.ext4 -q -F",
         Filesystem::Xfs => "mkfs.xfs -q -f",
         Filesystem::Btrfs => "mkfs.btrfs -q -f",
-        Filesystem::Vfat => "mkfs.vfat -I",
+        Filesystem::Vfat => "mkfs.vfat -I --mbr=n",
         Filesystem::Swap => "mkswap -f",
         Filesystem::Zfs | Filesystem::Iso9660 => return None,
     };

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::seen::Disks;
 use super::{KIND, fills, texts};
 use crate::attributes;
-use crate::desired::{Disk, Filesystem, Medium};
+use crate::desired::{Disk, Filesystem, Medium, quantity};
 use crate::host::facts::Facts;
 use crate::host::reach::Reach;
 use crate::id::{Name, ResourceId};
@@ -16,8 +16,8 @@ use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation,
 use crate::transport::{Command, Output, quote};
 use crate::value::{Attributes, Value, json};
 
-const APPLY: &str = concat!(include_str!("../lock.sh"), include_str!("apply.sh"));
-const REMOVE: &str = include_str!("remove.sh");
+const APPLY: &str = concat!(include_str!("../lock.sh"), include_str!("shared.sh"), include_str!("apply.sh"));
+const REMOVE: &str = concat!(include_str!("shared.sh"), include_str!("remove.sh"));
 
 /// A kernel module may have to be compiled.
 const LIMIT: Duration = Duration::from_mins(30);
@@ -41,6 +41,13 @@ pub(crate) struct Volume {
     wanted: Option<Wanted>,
     parents: Vec<Parent>,
     desired: Attributes,
+}
+
+/// How an attempt to put a disk in order ended.
+enum Applied {
+    Done,
+    /// What is on it would be lost, and the plan did not know of it.
+    Unasked,
 }
 
 #[derive(Debug)]
@@ -92,11 +99,19 @@ impl Volume {
         Ok(wanted.seen(&self.name, &facts))
     }
 
-    async fn apply(&self, cx: &Context, wanted: &Wanted) -> Result<(), Failure> {
+    fn letting_go(&self) -> Command {
+        Command::script(REMOVE, [&self.name, &LOCK.as_secs().to_string()]).timeout(2 * LOCK)
+    }
+
+    async fn apply(&self, cx: &Context, wanted: &Wanted, loses: bool) -> Result<Applied, Failure> {
         let doing = wanted.disk.filesystem.map_or("", Filesystem::as_str);
         cx.progress.say(format!("putting disk {} in order {doing}", self.name).trim_end());
-        let output = self.reach.run(cx, wanted.command(&self.name)).await?;
-        if output.success() { Ok(()) } else { Err(wanted.refusal(&self.name, &output)) }
+        let output = self.reach.run(cx, wanted.command(&self.name, loses)).await?;
+        match output.status {
+            0 => Ok(Applied::Done),
+            HOLDS if wanted.disk.overwrite && !loses => Ok(Applied::Unasked),
+            _ => Err(wanted.refusal(&self.name, &output)),
+        }
     }
 }
 
@@ -161,7 +176,8 @@ impl Wanted {
         ]
     }
 
-    fn command(&self, name: &str) -> Command {
+    /// What holds something is written over when that `loses` with somebody's consent.
+    fn command(&self, name: &str, loses: bool) -> Command {
         let disk = &self.disk;
         let text = |text: Option<String>| quote::quote(text.as_deref().unwrap_or_default().trim_end());
         let texts = format!(
@@ -173,8 +189,8 @@ impl Wanted {
         );
         // A file of the user's may hold what nothing recognises.
         let over = match (disk.overwrite, &disk.medium) {
-            (true, _) => "any",
-            (false, Medium::New(_)) => "blank",
+            (true, _) if loses => "any",
+            (true, _) | (false, Medium::New(_)) => "blank",
             (false, Medium::File(_) | Medium::Empty) => "none",
         };
         let filesystem = disk.filesystem.filter(|_| disk.medium != Medium::Empty).map_or("", Filesystem::as_str);
@@ -188,6 +204,7 @@ impl Wanted {
             disk.kernel_module.as_deref().unwrap_or_default(),
             disk.device_path.as_deref().unwrap_or_default(),
             &LOCK.as_secs().to_string(),
+            &disk.filesystem.map_or(0, Filesystem::least).to_string(),
         ];
         Command::script(&format!("{texts}{APPLY}"), arguments).timeout(LIMIT)
     }
@@ -205,7 +222,7 @@ impl Wanted {
                 self.disk.device_path.as_deref().unwrap_or_default()
             ))
             .hint("choose a `devicepath` that the machine's kernel gives to no disk"),
-            13 => Failure::new(format!("disk `{name}` holds {}, and {want} is to be made there", said("found: ")))
+            HOLDS => Failure::new(format!("disk `{name}` holds {}, and {want} is to be made there", said("found: ")))
                 .hint(OVERWRITE),
             14 => Failure::new(format!("disk `{name}` holds {} and no iso9660 filesystem", said("found: ")))
                 .hint("name another file with `path`"),
@@ -215,12 +232,20 @@ impl Wanted {
                 .hint("let the machine reach its distribution's archive, or choose an image that has it"),
             17 => Failure::new(format!("disk `{name}` does not appear in the machine"))
                 .hint("`machine restart` attaches it anew"),
+            18 => {
+                let least = self.disk.filesystem.map_or(0, Filesystem::least);
+                let message = format!("disk `{name}` is too small for {want}, which needs {}", quantity::shown(least));
+                Failure::new(message).hint("make it larger, or choose `ext4`")
+            }
             _ => Failure::new(format!("disk `{name}` could not be put in order")),
         };
         failure.detail(&output.stdout)
     }
 }
 
+/// The script's exit status for a disk that holds something else.
+const HOLDS: i32 = 13;
+const AGAIN: &str = "run the same command again: what would be lost is asked about";
 const OVERWRITE: &str = "`overwrite: true` lets the new filesystem take the place of what is there, which is then lost";
 
 fn package_of(module: &str) -> &'static str {
@@ -261,6 +286,7 @@ impl Resource for Volume {
             }
             MOUNT if change.before.is_none() => none("is mounted"),
             MOUNT => none("is mounted elsewhere"),
+            READONLY | FILLS if change.before.is_none() => Impact::InPlace(Disruption::None, None),
             READONLY => none("is mounted in another mode"),
             WIPES if change.after == Some(json!(true)) => none("is wiped from the next boot on"),
             WIPES => none("is no longer wiped"),
@@ -283,26 +309,37 @@ impl Resource for Volume {
         }
     }
 
+    /// What is found on a disk that was not seen before is asked about: the next plan knows of it.
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {
+        self.converge(cx, false).await
+    }
+
+    async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
+        let loses = changes.iter().any(|change| change.path.starts_with(FILESYSTEM) && change.before.is_some());
+        self.converge(cx, loses).await
+    }
+
+    async fn delete(&self, cx: &Context) -> Result<(), Failure> {
+        let output = self.reach.run_quietly(cx, self.letting_go()).await?;
+        if output.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("disk `{}` could not be let go", self.name)).detail(&output.stderr))
+    }
+}
+
+impl Volume {
+    async fn converge(&self, cx: &Context, loses: bool) -> Result<Attributes, Failure> {
         let wanted = self.wanted.as_ref().ok_or_else(|| Failure::new("nothing says what it should be"))?;
         let seen = self.look(cx).await.map_err(Failure::new)?;
         if let Some(seen) = seen.filter(|seen| crate::resource::diff(&self.desired, seen).is_empty()) {
             return Ok(seen);
         }
-        self.apply(cx, wanted).await?;
-        let seen = self.look(cx).await.map_err(Failure::new)?;
-        seen.ok_or_else(|| Failure::new(format!("disk `{}` is as it was", self.name)))
-    }
-
-    async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
-        self.create(cx).await
-    }
-
-    async fn delete(&self, cx: &Context) -> Result<(), Failure> {
-        let output = self.reach.run_quietly(cx, Command::script(REMOVE, [&self.name]).timeout(LOCK)).await?;
-        if output.success() {
-            return Ok(());
+        let applied = self.apply(cx, wanted, loses).await?;
+        match (applied, self.look(cx).await.map_err(Failure::new)?) {
+            (_, Some(seen)) => Ok(seen),
+            (Applied::Done, None) => Err(Failure::new(format!("disk `{}` is as it was", self.name))),
+            (Applied::Unasked, None) => Err(Failure::new(format!("disk `{}` holds something", self.name)).hint(AGAIN)),
         }
-        Err(Failure::new(format!("disk `{}` could not be let go", self.name)).detail(&output.stderr))
     }
 }

@@ -39,11 +39,16 @@ impl fmt::Display for Card {
 
 /// The cards of a machine: as declared, the rest the same on every run.
 pub(super) fn cards(owner: &Owner, machine: &Machine) -> [Card; 2] {
-    chosen(owner, machine.name.as_str(), &machine.resources.cards)
+    chosen(&owner.slug(), machine.name.as_str(), &machine.resources.cards)
 }
 
-fn chosen(owner: &Owner, machine: &str, declared: &BTreeMap<Name, desired::Card>) -> [Card; 2] {
-    let hash = Sha256::digest(format!("{}/{machine}", owner.slug()));
+/// The cards of a machine whose Machinefile says nothing of them.
+pub(super) fn usual(owner_slug: &str, machine: &str) -> [Card; 2] {
+    chosen(owner_slug, machine, &BTreeMap::new())
+}
+
+fn chosen(owner_slug: &str, machine: &str, declared: &BTreeMap<Name, desired::Card>) -> [Card; 2] {
+    let hash = Sha256::digest(format!("{owner_slug}/{machine}"));
     [0, 1].map(|i| {
         // QEMU's own prefix; the last bit tells the cards apart.
         let last = hash[2] & 0xfe | u8::from(i == 1);
@@ -81,7 +86,7 @@ mod tests {
     #[test]
     fn hardware_addresses_differ_by_card_machine_and_project() {
         let owner = |project| Owner { project: Name::new(project).unwrap(), id: None };
-        let of = |project, machine| chosen(&owner(project), machine, &BTreeMap::new());
+        let of = |project, machine| chosen(&owner(project).slug(), machine, &BTreeMap::new());
         let web = of("shop", "web");
         assert_eq!(web, of("shop", "web"));
         assert!(web[0].mac.starts_with("52:54:00:") && web[0] != web[1]);
@@ -93,7 +98,7 @@ mod tests {
     fn what_is_said_of_a_card_is_taken_and_the_rest_chosen() {
         let said = desired::Card { model: Some("e1000".into()), mac: None };
         let owner = Owner { project: Name::new("shop").unwrap(), id: None };
-        let [world, segment] = chosen(&owner, "web", &BTreeMap::from([(Name::new("world").unwrap(), said)]));
+        let [world, segment] = chosen(&owner.slug(), "web", &BTreeMap::from([(Name::new("world").unwrap(), said)]));
         assert_eq!(world.device("user"), format!("e1000,netdev=user,mac={},romfile=", world.mac));
         assert!(segment.device("segment").starts_with("virtio-net-pci,netdev=segment,mac=52:54:00:"));
     }

@@ -26,6 +26,9 @@ pub(super) struct Spec<'a> {
     pub(super) monitor: &'a Path,
     /// `root` among them, which is always the first.
     pub(super) disks: &'a BTreeMap<String, Drive>,
+    pub(super) slots: u8,
+    /// Disks that are in a slot.
+    pub(super) plugged: &'a BTreeMap<String, u8>,
     /// SSH among them.
     pub(super) forwards: &'a [Forward],
     pub(super) cards: &'a [Card; 2],
@@ -48,10 +51,10 @@ pub(super) fn arguments(spec: &Spec<'_>) -> Vec<String> {
     if spec.arch == Arch::Arm && !spec.direct {
         line.add("-bios", "edk2-aarch64-code.fd");
     }
-    drives(&mut line, spec);
-    for slot in plug::slots() {
+    for slot in plug::slots(spec.slots) {
         line.add("-device", slot);
     }
+    drives(&mut line, spec);
     line.add("-device", "virtio-rng-pci");
     networks(&mut line, spec);
     if spec.direct {
@@ -91,7 +94,7 @@ fn drives(line: &mut Line, spec: &Spec<'_>) {
         if let Some(backend) = drive.backend(name, spec.folder) {
             line.add("-drive", backend);
         }
-        line.add("-device", drive.device(name));
+        line.add("-device", drive.device(name, spec.plugged.get(name).copied()));
     }
     let seed = escaped(&spec.folder.join("seed.img"));
     line.add("-drive", format!("if=none,id=seed,file={seed},format=raw,readonly=on"));
@@ -151,7 +154,8 @@ mod tests {
 
     fn line(accelerator: Accelerator, direct: bool) -> String {
         let forward = Forward { address: [127, 0, 0, 1].into(), port: 2222, target: 22, protocol: Protocol::Tcp };
-        let drives = ["data", "root"].map(|name| (name.to_owned(), Drive::default())).into();
+        let drives: BTreeMap<_, _> = ["data", "root"].map(|name| (name.to_owned(), Drive::default())).into();
+        let (slots, plugged) = plug::arrange(&drives);
         let card = |mac: &str| serde_json::from_value(crate::value::json!({ "model": "virtio", "mac": mac })).unwrap();
         let cards = [card("52:54:00:00:00:00"), card("52:54:00:00:00:01")];
         let spec = Spec {
@@ -163,6 +167,8 @@ mod tests {
             folder: Path::new("/d,ata"),
             monitor: Path::new("/run/qmp.sock"),
             disks: &drives,
+            slots,
+            plugged: &plugged,
             forwards: &[forward],
             cards: &cards,
             segment: ["/run/a.port".into(), "/run/switch.sock".into()],

@@ -128,6 +128,11 @@ pub(super) fn file(name: &str) -> String {
     format!("{name}.qcow2")
 }
 
+/// What a machine has of its disk, and gives up before that is deleted.
+pub(super) fn claim(machine: &str, name: &str) -> String {
+    format!("disk {machine}.{name}")
+}
+
 fn marks(name: &str) -> String {
     format!("disk-{name}.json")
 }
@@ -229,6 +234,10 @@ impl Resource for Disk {
             self.grow(plan.size).await?;
         }
         self.present()
+    }
+
+    fn awaits(&self) -> Vec<String> {
+        vec![claim(self.folder.machine(), &self.name)]
     }
 
     async fn delete(&self, _cx: &Context) -> Result<(), Failure> {

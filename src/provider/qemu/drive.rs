@@ -48,6 +48,11 @@ impl Drive {
         self.disc
     }
 
+    /// Whether it is a file of ours in the machine's folder.
+    pub(super) const fn is_ours(&self) -> bool {
+        self.file.is_none() && !self.disc
+    }
+
     /// The value of `-drive`; `None` for a drive with nothing in it.
     pub(super) fn backend(&self, name: &str, folder: &Path) -> Option<String> {
         let image = match &self.file {
@@ -65,10 +70,11 @@ impl Drive {
         Some(format!("if=none,id=disk-{name},file={image},format={format}{more}"))
     }
 
-    /// The value of `-device`.
-    pub(super) fn device(&self, name: &str) -> String {
+    /// The value of `-device`; in a slot it can be taken out while the machine runs.
+    pub(super) fn device(&self, name: &str, slot: Option<u8>) -> String {
+        let place = slot.map_or_else(String::new, |slot| format!(",id=plugged-{name},bus=slot-{slot}"));
         match (self.disc, &self.file) {
-            (false, _) => format!("virtio-blk-pci,drive=disk-{name},serial={name}"),
+            (false, _) => format!("virtio-blk-pci,drive=disk-{name},serial={name}{place}"),
             (true, Some(_)) => format!("scsi-cd,bus={DISC_BUS}.0,drive=disk-{name},device_id={name}"),
             (true, None) => format!("scsi-cd,bus={DISC_BUS}.0,device_id={name}"),
         }

@@ -12,7 +12,7 @@ use crate::provider::qemu::image::{ImageResource, Recipe};
 use crate::provider::qemu::seed::Seed;
 use crate::provider::qemu::segment::Segment;
 use crate::provider::qemu::vm::{self, Vm};
-use crate::provider::qemu::{Setup, card};
+use crate::provider::qemu::{Setup, card, plug};
 use crate::resource::Resource;
 
 /// The longest serial number of a virtio disk, by which the guest finds it.
@@ -59,6 +59,10 @@ fn check(setup: &Setup, machine: &desired::Machine) -> Vec<Note> {
         if disk.size().is_some_and(|size| size % 512 != 0) {
             notes.push(Note::error(at, format!("the size of disk `{name}` is not a multiple of 512 bytes")));
         }
+    }
+    if machine.resources.disks.len() > usize::from(plug::MOST_DISKS) {
+        let most = format!("a qemu machine takes at most {} disks", plug::MOST_DISKS);
+        notes.push(Note::error(resources.join("disks"), most));
     }
     if machine.resources.ram < LEAST_RAM {
         notes.push(Note::error(resources.join("ram"), "a machine needs at least 128 MiB of memory"));

@@ -63,6 +63,12 @@ impl Folder {
         &self.label.machine
     }
 
+    /// As [`Owner::slug`] gives it.
+    pub(super) fn owner_slug(&self) -> String {
+        let Label { project, id, .. } = &self.label;
+        id.as_ref().map_or_else(|| project.clone(), |id| format!("{project}-{id}"))
+    }
+
     pub(super) fn provider(&self) -> &str {
         &self.label.provider
     }

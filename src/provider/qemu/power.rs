@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -21,7 +23,7 @@ use crate::provider::qemu::folder::{Folder, remove_file};
 use crate::provider::qemu::monitor::{Monitor, protocol};
 use crate::provider::qemu::process::Process;
 use crate::provider::qemu::segment::{self, Segment};
-use crate::provider::qemu::{Setup, card, plug, process, seed, store};
+use crate::provider::qemu::{Setup, card, disk, plug, process, seed, store};
 use crate::resource::{Change, Context, Failure, Resource, follow, mark};
 use crate::value::json;
 
@@ -45,6 +47,7 @@ pub(super) struct Applied {
     pub(super) cpus: u32,
     pub(super) ram: u64,
     pub(super) ports: BTreeMap<String, u16>,
+    #[serde(deserialize_with = "drives")]
     pub(super) disks: BTreeMap<String, Drive>,
     /// To the world, and to the segment.
     pub(super) cards: [Card; 2],
@@ -65,18 +68,64 @@ pub(super) struct Applied {
     /// For disks that are attached while it runs; none in a machine started without.
     #[serde(default)]
     pub(super) slots: u8,
-    /// The slots of those attached since the start.
+    /// The slots of those that can go while it runs.
     #[serde(default)]
     pub(super) plugged: BTreeMap<String, u8>,
+    /// Which files of ours the QEMU has open, by disk: another one of the same name is not what the machine has.
+    #[serde(default)]
+    pub(super) files: BTreeMap<String, u64>,
+}
+
+/// The first builds wrote the names alone.
+fn drives<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Drive>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Drives(BTreeMap<String, Drive>),
+        Names(Vec<String>),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Drives(drives) => drives,
+        Written::Names(names) => names.into_iter().map(|name| (name, Drive::default())).collect(),
+    })
 }
 
 impl Applied {
     pub(super) fn read(folder: &Folder) -> Result<Option<Self>, Failure> {
-        folder.read_json(RECORD)
+        let Some(mut written) = folder.read_json::<Map<String, Value>>(RECORD)? else { return Ok(None) };
+        // The first builds knew no other cards than these and did not write them down.
+        written.entry("cards").or_insert_with(|| json!(card::usual(&folder.owner_slug(), folder.machine())));
+        serde_json::from_value(Value::Object(written)).map(Some).map_err(|error| {
+            let path = folder.file(RECORD);
+            Failure::new(format!("{} is not what this build writes there: {error}", path.display())).hint(format!(
+                "use the build of `machine` that made {}, or stop its QEMU, remove this file and run `machine up`",
+                folder.machine()
+            ))
+        })
     }
 
     pub(super) fn write(&self, folder: &Folder) -> Result<(), Failure> {
         folder.write_json(RECORD, self)
+    }
+
+    /// A disk is attached from now on.
+    pub(super) fn attached(&mut self, folder: &Folder, name: &str, drive: &Drive) {
+        self.disks.insert(name.to_owned(), drive.clone());
+        self.files.extend(file_of(folder, name, drive).map(|file| (name.to_owned(), file)));
+    }
+
+    pub(super) fn detached(&mut self, name: &str) {
+        self.disks.remove(name);
+        self.plugged.remove(name);
+        self.files.remove(name);
+    }
+
+    /// Disks whose files were taken away under the running machine.
+    pub(super) fn lost(&self, folder: &Folder) -> impl Iterator<Item = &String> {
+        let is_there = |(name, file): &(&String, &u64)| {
+            self.disks.get(*name).is_none_or(|drive| file_of(folder, name, drive) == Some(**file))
+        };
+        self.files.iter().filter(move |entry| !is_there(entry)).map(|(name, _)| name)
     }
 
     /// Takes over what is written on a machine and takes effect nowhere else.
@@ -119,6 +168,12 @@ impl Applied {
     fn forwards(&self) -> impl Iterator<Item = Forward> {
         self.ports.iter().filter_map(|(listen, target)| forward(listen, *target))
     }
+}
+
+/// What tells a disk's file of ours from another at its place.
+fn file_of(folder: &Folder, name: &str, drive: &Drive) -> Option<u64> {
+    let file = drive.is_ours().then(|| folder.file(&disk::file(name)))?;
+    std::fs::metadata(file).ok().map(|meta| meta.ino())
 }
 
 /// `127.0.0.1:8080/tcp`, as ports are called among the attributes.
@@ -236,7 +291,9 @@ pub(super) async fn start(setup: &Setup, folder: &Folder, applied: &mut Applied,
         applied.ssh = free_port()?;
     }
     applied.project_key = seed::project_key(folder)?;
-    (applied.slots, applied.plugged) = (plug::SLOTS, BTreeMap::new());
+    (applied.slots, applied.plugged) = plug::arrange(&applied.disks);
+    let files = applied.disks.iter().filter_map(|(name, drive)| Some((name.clone(), file_of(folder, name, drive)?)));
+    applied.files = files.collect();
     applied.write(folder)?;
     launch(setup, folder, applied, &binary, cx).await?;
     if applied.accelerator != Some(Accelerator::Tcg) && setup.settings.accelerator.is_none() && fails_soon(folder).await
@@ -283,6 +340,8 @@ async fn launch(
         folder: folder.path(),
         monitor: &folder.socket(MONITOR)?,
         disks: &applied.disks,
+        slots: applied.slots,
+        plugged: &applied.plugged,
         forwards: &forwards,
         cards: &applied.cards,
         segment: segment::sockets(setup, folder.machine())?,

@@ -17,7 +17,7 @@ use crate::provider::qemu::power::{self, Applied, check_free, forward, listen, m
 use crate::provider::qemu::{Setup, VM, access, card, disk, plug, seed};
 use crate::provider::{self, output};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, mark};
-use crate::value::{Attributes, json};
+use crate::value::{Attributes, Value, json};
 
 #[derive(Debug)]
 pub(super) struct Vm {
@@ -55,6 +55,7 @@ impl Vm {
             project_key: None,
             slots: 0,
             plugged: BTreeMap::new(),
+            files: BTreeMap::new(),
         };
         let mut desired = settled(&plan);
         // Who logs in with another key needs no restart for ours.
@@ -65,7 +66,12 @@ impl Vm {
         desired.insert(output::POWER.into(), json!("running"));
         let name = machine.name.as_str();
         let ours = disks.iter().filter(|(_, disk)| disk.size().is_some());
-        let mut parents: Vec<_> = ours.map(|(disk, _)| Parent::uses(disk::id(name, disk.as_str()))).collect();
+        // Another root disk is another machine; other disks come and go.
+        let disk_parent = |(disk, _): (&crate::id::Name, _)| match disk.as_str() {
+            disk::ROOT => Parent::uses(disk::id(name, disk::ROOT)),
+            other => Parent::after(disk::id(name, other)),
+        };
+        let mut parents: Vec<_> = ours.map(disk_parent).collect();
         parents.extend([Parent::after(seed::id(name)), Parent::after(setup.segment_id())]);
         parents.extend(provider::comes_after(machine));
         let asked = machine.resources.ram;
@@ -112,8 +118,11 @@ impl Vm {
             applied.mark(&target);
             applied.write(&self.folder)?;
             let same = Applied { ports: target.ports.clone(), disks: target.disks.clone(), ..applied.clone() };
-            if same == target && plug::lacking(&applied, &target).is_some() {
-                plug::plug(&self.folder, &mut applied, &target).await?;
+            let live = (same == target && applied.lost(&self.folder).next().is_none())
+                .then(|| plug::difference(&applied, &target))
+                .flatten();
+            if let Some(change) = live {
+                plug::plug(&self.folder, &mut applied, change).await?;
                 forward_live(&self.folder, &mut applied, &target).await?;
                 return self.running(&applied, cx).await;
             }
@@ -133,7 +142,8 @@ impl Vm {
             known.project_key.clone()
         };
         let Applied { ssh, accelerator, emulate, slots, .. } = *known;
-        Ok(Applied { ssh, accelerator, emulate, slots, plugged: known.plugged.clone(), project_key, ..plan })
+        let (plugged, files) = (known.plugged.clone(), known.files.clone());
+        Ok(Applied { ssh, accelerator, emulate, project_key, slots, plugged, files, ..plan })
     }
 }
 
@@ -160,6 +170,13 @@ fn settled(applied: &Applied) -> Attributes {
 
 pub(super) fn observed(folder: &Folder, applied: &Applied, power: &str) -> Attributes {
     let mut attributes = settled(applied);
+    // The next start takes what is there then.
+    let lost: Vec<_> = if power == "stopped" { Vec::new() } else { applied.lost(folder).collect() };
+    if let Some(Value::Object(disks)) = attributes.get_mut("disks") {
+        disks.retain(|name, _| !lost.contains(&name));
+    }
+    attributes.insert("lost".into(), json!(lost));
+    attributes.insert("plugged".into(), json!(applied.plugged.keys().collect::<Vec<_>>()));
     attributes.insert(output::POWER.into(), json!(power));
     attributes.insert(output::SSH.into(), json!(format!("127.0.0.1:{}", applied.ssh)));
     attributes.insert(output::HOST_KEY.into(), json!(seed::public_host_key(folder)));
@@ -171,11 +188,22 @@ pub(super) fn observed(folder: &Folder, applied: &Applied, power: &str) -> Attri
     attributes
 }
 
-/// Whether a disk can be attached to the machine as it runs.
-fn plugs(change: &Change, observed: &Attributes) -> bool {
-    let is_disk = |value: &crate::value::Value| value.as_str().is_some_and(|text| text.starts_with("read-"));
-    let has_slot = observed.get("slots").and_then(crate::value::Value::as_u64).is_some_and(|free| free > 0);
-    change.path.keys().len() == 2 && change.before.is_none() && change.after.as_ref().is_some_and(is_disk) && has_slot
+/// What a change of the disks does to the machine as it runs.
+fn disk_impact(change: &Change, observed: &Attributes) -> Impact {
+    let restarts = |text: &str| Impact::InPlace(Disruption::Reboot, Some(text.to_owned()));
+    let live = |text: &str| Impact::InPlace(Disruption::None, Some(text.to_owned()));
+    let [_, name] = change.path.keys() else { return restarts("restarts the machine with other disks") };
+    let is_among = |list: &str| {
+        observed.get(list).and_then(Value::as_array).is_some_and(|names| names.iter().any(|listed| listed == name))
+    };
+    let is_disk = |value: &Value| value.as_str().is_some_and(|text| text.starts_with("read-"));
+    let has_slot = || observed.get("slots").and_then(Value::as_u64).is_some_and(|free| free > 0);
+    match (&change.before, &change.after) {
+        (None, _) if is_among("lost") => restarts("restarts the machine: the file of its disk was taken away under it"),
+        (None, Some(disk)) if is_disk(disk) && has_slot() => live("is attached while the machine runs"),
+        (Some(_), None) if is_among("plugged") => live("is taken out while the machine runs"),
+        _ => restarts("restarts the machine with other disks"),
+    }
 }
 
 /// Brings the forwarding of a running machine to `target`, one port at a time, each recorded once it is so.
@@ -244,16 +272,16 @@ impl Resource for Vm {
     }
 
     fn claims(&self, attributes: &Attributes) -> Vec<String> {
-        provider::claims(attributes)
+        let disks = attributes.get("disks").and_then(Value::as_object).into_iter().flatten();
+        let mut claims = provider::claims(attributes);
+        claims.extend(disks.map(|(disk, _)| disk::claim(self.folder.machine(), disk)));
+        claims
     }
 
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
         let attribute = change.path.keys().first().map_or("", String::as_str);
         let text = match attribute {
-            "disks" if plugs(change, observed) => {
-                return Impact::InPlace(Disruption::None, Some("is attached while the machine runs".to_owned()));
-            }
             "ports" | mark::PROTECT | mark::TAGS => return Impact::InPlace(Disruption::None, None),
             output::POWER if is("paused") => {
                 return Impact::InPlace(Disruption::None, Some("lets the machine go on".into()));
@@ -261,7 +289,7 @@ impl Resource for Vm {
             output::POWER => return Impact::InPlace(Disruption::None, Some("starts the machine".into())),
             _ if is("stopped") => return Impact::InPlace(Disruption::None, None),
             "nic" => "restarts the machine with other network cards".to_owned(),
-            "disks" => "restarts the machine with other disks".to_owned(),
+            "disks" => return disk_impact(change, observed),
             "address" => "restarts the machine with another address".to_owned(),
             access::ATTRIBUTE => "restarts the machine to let the project's new key in".to_owned(),
             other => format!("restarts the machine to change its {other}"),
@@ -289,7 +317,9 @@ impl Resource for Vm {
         let known = Applied::read(&self.folder)?;
         let known = known.ok_or_else(|| Failure::new(format!("{} vanished", self.id)).hint("run it again"))?;
         let target = known.with(&self.target(Some(&known))?, changes);
-        if changes.iter().all(|change| [mark::PROTECT, mark::TAGS].iter().any(|mark| change.path.starts_with(mark))) {
+        if !changes.is_empty()
+            && changes.iter().all(|change| [mark::PROTECT, mark::TAGS].iter().any(|mark| change.path.starts_with(mark)))
+        {
             target.write(&self.folder)?;
             return Ok(self.seen(&target, power::state(&self.folder).await.as_str(), cx));
         }

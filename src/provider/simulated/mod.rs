@@ -5,6 +5,7 @@
 mod capabilities;
 mod hands;
 mod object;
+mod size;
 mod weather;
 mod world;
 
@@ -20,6 +21,7 @@ use crate::note::Note;
 use crate::resource::{Context, Failure, Found, Parent, Resource, Source, mark};
 use crate::value::{Attributes, Value, json};
 use object::Object;
+use size::Size;
 use weather::Weather;
 use world::World;
 
@@ -109,9 +111,15 @@ impl Source for Simulated {
 #[async_trait]
 impl Provider for Simulated {
     fn expand(&self, machine: &desired::Machine) -> Result<Expansion, Vec<Note>> {
+        let asked = machine.resources.ram;
+        let size = Size::holding(asked).map_err(|largest| {
+            let problem = format!("no simulated machine has more memory than size {largest}");
+            vec![Note::error(machine.at.join("resources").join("ram"), problem)]
+        })?;
         let id = ResourceId::new(MACHINE, &machine.name);
         let parents = std::iter::once(Parent::after(self.key.clone())).chain(super::comes_after(machine)).collect();
-        let object = Object::machine(id.clone(), parents, desired_attributes(machine), &self.name, &self.world);
+        let object = Object::machine(id.clone(), parents, desired_attributes(machine, size), &self.name, &self.world)
+            .remarking("ram", size.remark(asked));
         let device = |name: &Name| (name.clone(), format!("/dev/disk/by-id/virtio-{name}"));
         let devices = machine.resources.disks.keys().map(device).collect();
         Ok(Expansion { resources: vec![Arc::new(object)], machine: id, devices })
@@ -160,7 +168,7 @@ fn parse(object: &str) -> Result<(Option<&str>, ResourceId), Failure> {
     }
 }
 
-fn desired_attributes(machine: &desired::Machine) -> Attributes {
+fn desired_attributes(machine: &desired::Machine, memory: Size) -> Attributes {
     let disks: Attributes =
         machine.resources.disks.iter().map(|(name, disk)| (name.to_string(), json!(disk.size()))).collect();
     let image = match &machine.image {
@@ -175,7 +183,7 @@ fn desired_attributes(machine: &desired::Machine) -> Attributes {
         machine.ports.iter().map(|forward| (world::listen(forward), json!(forward.target))).collect();
     let mut attributes = crate::attributes! {
         "image": image,
-        "ram": machine.resources.ram,
+        "ram": memory.bytes(),
         "cpus": machine.resources.cpus,
         "disks": disks,
         "ports": if ports.is_empty() { Value::Null } else { ports.into() },

@@ -26,6 +26,7 @@ pub(super) struct Object {
     parents: Vec<Parent>,
     desired: Attributes,
     rules: Rules,
+    remarks: Vec<(&'static str, String)>,
     source: Listing,
 }
 
@@ -44,7 +45,13 @@ impl Object {
         source: &str,
         world: &Arc<World>,
     ) -> Self {
-        Self { id, parents, desired, rules: Rules::Machine, source: Listing::new(source, world) }
+        Self { id, parents, desired, rules: Rules::Machine, remarks: Vec::new(), source: Listing::new(source, world) }
+    }
+
+    /// With something to say about an attribute.
+    pub(super) fn remarking(mut self, attribute: &'static str, remark: Option<String>) -> Self {
+        self.remarks.extend(remark.map(|remark| (attribute, remark)));
+        self
     }
 
     pub(super) fn standing_in(real: Arc<dyn Resource>, source: &str, world: &Arc<World>) -> Self {
@@ -52,6 +59,7 @@ impl Object {
             id: real.id().clone(),
             parents: real.parents().to_vec(),
             desired: real.desired().clone(),
+            remarks: real.remarks(),
             rules: Rules::Real(real),
             source: Listing::new(source, world),
         }
@@ -63,6 +71,7 @@ impl Object {
             parents: parents_of(&found.attributes),
             desired: Attributes::new(),
             rules: Rules::Unknown,
+            remarks: Vec::new(),
             source: Listing::new(source, world),
         }
     }
@@ -131,6 +140,10 @@ impl Resource for Object {
                 name.split('.').next()
             }
         }
+    }
+
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        self.remarks.clone()
     }
 
     fn claims(&self, attributes: &Attributes) -> Vec<String> {

@@ -121,3 +121,25 @@ fn a_port_is_free_once_what_had_it_goes_with_what_it_lived_in() {
         .wanted(thing("vm/new", attributes! {"port": 2}));
     assert_eq!(order(&scene), ["delete rack/old", "create vm/new"]);
 }
+
+#[test]
+fn what_a_machine_lets_go_of_is_deleted_after_it_has() {
+    let scene = Scene::default()
+        .orphan(thing("disk/a", attributes! {}))
+        .seen("disk/a", attributes! {})
+        .orphan(thing("disk/b", attributes! {}))
+        .seen("disk/b", attributes! {})
+        .wanted(thing("box/x", attributes! {"ram": 1}))
+        .seen("box/x", attributes! {"ram": 1, "disk": "b"})
+        .wanted(thing("box/y", attributes! {"ram": 1, "disk": "c"}))
+        .seen("box/y", attributes! {"ram": 1, "disk": "a"});
+    assert_eq!(order(&scene), ["update box/y", "delete disk/a"]);
+    assert_snapshot!(scene.printed(), @r"
+      ~ box/y  update  not as the Machinefile asks
+            disk  a → c
+      - disk/a delete  no longer in the Machinefile
+      ! disk/b blocked: box/x has disk b and does not give it up in this plan
+
+    Plan: 0 to create, 1 to change, 0 to replace, 1 to delete, 1 blocked; 1 resource unchanged.
+    ");
+}

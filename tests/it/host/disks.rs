@@ -1,9 +1,12 @@
 //! Disks of a machine as they are found there and put in order.
 
 use libmachine::desired::{Disk, Filesystem, Medium};
-use libmachine::resource::Failure;
+use libmachine::resource::{Change, Failure};
+use libmachine::value::Path;
 
 use super::*;
+
+mod side_by_side;
 
 const APPLY_DISK: &str = "Puts one disk in order";
 const REMOVE_DISK: &str = "Ends the use of a disk";
@@ -88,10 +91,39 @@ async fn overwriting_loses_data_and_says_so_beforehand() {
     let text = "makes ext4 and loses the xfs there".to_owned();
     assert!(changes.contains(&("filesystem".into(), Impact::InPlace(Disruption::DataLoss, Some(text)))), "{changes:?}");
     world.script.answer(APPLY_DISK, said(0, ""));
-    data(&world).update(&world.cx, &[]).await.unwrap();
+    let path = Path::root().join("filesystem");
+    let change = Change { path, before: Some(json!("xfs")), after: Some(json!("ext4")) };
+    data(&world).update(&world.cx, &[change]).await.unwrap();
     let asked = &world.script.asked_for(APPLY_DISK)[0];
     assert!(asked.starts_with("sh -s -- data /dev/disk/by-id/virtio-data ext4 /data rw any "), "{asked}");
     assert!(asked.contains("make='mkfs.ext4 -q -F /dev/disk/by-id/virtio-data'"), "{asked}");
+}
+
+#[tokio::test]
+async fn what_a_new_machine_finds_on_a_disk_is_asked_about_before_it_is_lost() {
+    let world = world(Disk { overwrite: true, medium: Medium::File("/srv/data.img".into()), ..ext4() });
+    world.present("host").await;
+    seen(&world, "");
+    world.script.answer(APPLY_DISK, said(13, "found: xfs\n"));
+    let failure = data(&world).create(&world.cx).await.unwrap_err();
+    assert!(failure.hint.unwrap().contains("what would be lost is asked about"));
+    seen(&world, &format!("\n\x1edisks\n{DATA} /dev/vdb xfs\n"));
+    world.get("host").read(&world.cx).await;
+    let found = data(&world).create(&world.cx).await.unwrap();
+    assert_eq!(found["filesystem"], json!("xfs"), "the next plan shows what would be lost");
+    for asked in world.script.asked_for(APPLY_DISK) {
+        assert!(asked.starts_with("sh -s -- data /dev/disk/by-id/virtio-data ext4 /data rw blank "), "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn a_disk_is_not_emptied_for_a_filesystem_that_it_is_too_small_for() {
+    let xfs = Disk { filesystem: Some(Filesystem::Xfs), mount: Some("/data".into()), ..Disk::blank(1 << 30) };
+    let world = world(xfs);
+    seen(&world, "");
+    let failure = refused(&world, 18, "found: ext4\n").await;
+    assert_eq!(failure.message, "disk `data` is too small for xfs, which needs 300MB");
+    assert!(world.script.asked_for(APPLY_DISK)[0].contains(" 314572800\n"));
 }
 
 #[tokio::test]
@@ -169,7 +201,7 @@ async fn a_disk_that_left_the_machinefile_is_found_and_let_go() {
     assert_eq!(left.deletion(), Disruption::None);
     world.script.answer(REMOVE_DISK, said(0, ""));
     left.delete(&world.cx).await.unwrap();
-    assert!(world.script.asked_for(REMOVE_DISK)[0].starts_with("sh -s -- old-cache\n"));
+    assert!(world.script.asked_for(REMOVE_DISK)[0].starts_with("sh -s -- old-cache 300\n"));
 }
 
 #[tokio::test]

@@ -69,7 +69,13 @@ impl Resource for Thing {
     }
 
     fn claims(&self, attributes: &Attributes) -> Vec<String> {
-        attributes.get("port").map(|port| format!("port {port}")).into_iter().collect()
+        let claim =
+            |what: &str| attributes.get(what).map(|which| format!("{what} {}", which.to_string().trim_matches('"')));
+        ["port", "disk"].into_iter().filter_map(claim).collect()
+    }
+
+    fn awaits(&self) -> Vec<String> {
+        if self.id.kind() == "disk" { vec![format!("disk {}", self.id.name())] } else { Vec::new() }
     }
 
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
