@@ -235,6 +235,7 @@ pub(super) enum Notation {
 }
 
 #[derive(Debug, Arguments)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is there or not")]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) select: Select,
@@ -244,8 +245,11 @@ pub(super) struct Plan {
     #[arg(long, env = "MACHINE_LONG", value_parser = FalseyValueParser::new())]
     pub(super) long: bool,
     /// Write the plan to a file too, for `machine apply FILE`
-    #[arg(long, value_name = "FILE", env = "MACHINE_OUT", conflicts_with_all = ["target", "exclude"])]
+    #[arg(long, value_name = "FILE", env = "MACHINE_OUT")]
     pub(super) out: Option<PathBuf>,
+    /// Plan the end: what `machine destroy` would delete
+    #[arg(long, conflicts_with = "refresh_only")]
+    pub(super) destroy: bool,
     /// Show only what was changed without us: what is there against what we recorded
     #[arg(long, env = "MACHINE_REFRESH_ONLY", value_parser = FalseyValueParser::new(), conflicts_with_all = ["out", "target", "exclude"])]
     pub(super) refresh_only: bool,

@@ -1,12 +1,14 @@
 //! `machine destroy`.
 
+use tokio_util::sync::CancellationToken;
+
 use super::args::{Destroy, Global};
 use super::claim::claim;
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::Project;
 use super::{prompt, terminal, up};
-use crate::reconcile::Goal;
+use crate::reconcile::{Goal, Request};
 
 pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> {
     let mut project = Project::load(global).await?;
@@ -14,16 +16,11 @@ pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> 
     if verb.dry_run {
         return up::dry_run(global, &mut project, &request, false).await;
     }
-    if !verb.yes && !terminal::can_ask() {
-        return Err(Error::failed("there is nobody to ask for consent")
-            .hint("run with -y (or MACHINE_YES=true) to delete everything of this project"));
-    }
+    askable(verb.yes)?;
     let name = project.owner().project.clone();
-    let what = if request.selection.is_everything() { "all of it" } else { "what is shown" };
-    let question = format!("This deletes {what}. Type the project's name ({name}): ");
     let claim = claim(&project, global, "destroy").await?;
     let exit = up::carry_out(global, &project, &request, &claim.store, |_, _, cancel| {
-        verb.yes || prompt::typed(&question, name.as_str(), cancel)
+        verb.yes || ask(&request, name.as_str(), cancel)
     })
     .await;
     if matches!(exit, Ok(Exit::Done)) && request.selection.is_everything() {
@@ -31,4 +28,23 @@ pub(super) async fn run(global: &Global, verb: &Destroy) -> Result<Exit, Error> 
     }
     claim.release().await;
     exit
+}
+
+/// Whether all that a request names may go: it is its own consent, given by `-y` or by the project's name.
+pub(super) fn agreed(yes: bool, request: &Request, project: &str, cancel: &CancellationToken) -> Result<bool, Error> {
+    askable(yes)?;
+    Ok(yes || ask(request, project, cancel))
+}
+
+fn askable(yes: bool) -> Result<(), Error> {
+    if yes || terminal::can_ask() {
+        return Ok(());
+    }
+    Err(Error::failed("there is nobody to ask for consent")
+        .hint("run with -y (or MACHINE_YES=true) to delete everything of this project"))
+}
+
+fn ask(request: &Request, project: &str, cancel: &CancellationToken) -> bool {
+    let what = if request.selection.is_everything() { "all of it" } else { "what is shown" };
+    prompt::typed(&format!("This deletes {what}. Type the project's name ({project}): "), project, cancel)
 }

@@ -14,7 +14,8 @@ pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
         return refresh::show(global, verb).await;
     }
     let mut project = Project::load(global).await?;
-    let request = super::up::request(global, Goal::Up, &verb.select, &verb.allow.allow_destroy)?;
+    let goal = if verb.destroy { Goal::Destroy } else { Goal::Up };
+    let request = super::up::request(global, goal, &verb.select, &verb.allow.allow_destroy)?;
     let proposal = project.propose(global, &request).await?;
     project.warn_unmatched(&proposal, &verb.allow.allowed());
     let style = terminal::style(global, Stream::Output);
@@ -26,7 +27,7 @@ pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
         Form::Markdown => report::plan_markdown(&proposal.plan, name),
     });
     if let Some(path) = &verb.out {
-        saved::write(&project, &proposal, verb.allow.allowed(), path)?;
+        saved::write(&project, &request, &proposal, verb.allow.allowed(), path)?;
     }
     let pending = verb.detailed_exitcode && !proposal.plan.is_empty();
     Ok(if pending { Exit::Pending } else { Exit::Done })

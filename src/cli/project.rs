@@ -71,12 +71,21 @@ pub(super) struct Broken {
 impl Project {
     /// Loads what the flags name. Warnings are told; errors come back drawn, all of them.
     pub(super) async fn load(global: &Global) -> Result<Self, Error> {
+        let project = Self::load_silently(global).await?;
+        tell(&project.said);
+        Ok(project)
+    }
+
+    /// The same with the warnings left to the caller.
+    pub(super) async fn load_silently(global: &Global) -> Result<Self, Error> {
         Self::remembering(global, Contact::Allowed).await
     }
 
     /// The same without contacting anybody.
     pub(super) async fn load_offline(global: &Global) -> Result<Self, Error> {
-        Self::remembering(global, Contact::Forbidden).await
+        let project = Self::remembering(global, Contact::Forbidden).await?;
+        tell(&project.said);
+        Ok(project)
     }
 
     async fn remembering(global: &Global, contact: Contact) -> Result<Self, Error> {
@@ -86,15 +95,15 @@ impl Project {
     /// As [`Project::load`]; the settings are there even when they make no sense.
     pub(super) async fn load_or_settings(global: &Global) -> Result<Self, Box<Broken>> {
         let project = Box::pin(Self::attempt(global, Contact::Allowed, Seen::new())).await?;
-        project.remembered(global).await.map_err(|error| Box::new(Broken { error, config: None }))
+        let project = project.remembered(global).await.map_err(|error| Box::new(Broken { error, config: None }))?;
+        tell(&project.said);
+        Ok(project)
     }
 
     /// With the settings on machines' drives that an earlier run saw.
     async fn remembered(self, global: &Global) -> Result<Self, Error> {
         let remembered = self.remembered_drives();
-        let project = if remembered.is_empty() { self } else { self.with_drives(global, remembered).await? };
-        tell(&project.said);
-        Ok(project)
+        if remembered.is_empty() { Ok(self) } else { self.with_drives(global, remembered).await }
     }
 
     pub(super) async fn read(global: &Global, contact: Contact, drives: Seen) -> Result<Self, Error> {

@@ -131,7 +131,8 @@ pub(super) async fn carry_out(
             Converged::Fully { changed } => Converged::Fully { changed: changed || done },
             other => other,
         };
-        let exit = conclude(current, request, converged, run.face, run.style);
+        let words = if request.goal == Goal::Up { "up" } else { "destroy" };
+        let exit = conclude(current, request, converged, words, run.face, run.style);
         return Ok(if run.cancel.is_cancelled() && exit != Exit::Done { Exit::Interrupted } else { exit });
     }
     unreachable!("the last look is final")
@@ -147,8 +148,16 @@ fn adopted(proposal: &Proposal) -> String {
 }
 
 /// Says how it ended. Programs read it from the events and the exit code.
-pub(super) fn conclude(project: &Project, request: &Request, converged: Converged, face: Face, style: Style) -> Exit {
-    let again = project.command(if request.goal == Goal::Up { "up" } else { "destroy" });
+/// `words` are those that go on from here.
+pub(super) fn conclude(
+    project: &Project,
+    request: &Request,
+    converged: Converged,
+    words: &str,
+    face: Face,
+    style: Style,
+) -> Exit {
+    let again = project.command(words);
     let (text, exit) = match converged {
         Converged::Fully { changed } => {
             if matches!(face, Face::Quiet) {

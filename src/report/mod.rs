@@ -17,7 +17,7 @@ mod text;
 pub use audit::{chain, chain_json, difference, difference_json};
 pub use drift::{drift, drift_json, refreshed};
 pub use machines::{Row, machines, machines_json};
-pub use outcome::{blocked, failures};
+pub use outcome::{blocked, carried_out, failures};
 pub use plan::{Detail, ignored_differences, plan};
 pub use plan_json::{plan_event, plan_json, plan_schema};
 pub use plan_markdown::plan_markdown;

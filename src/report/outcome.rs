@@ -39,6 +39,15 @@ pub fn failures(outcome: &Outcome, again: &str, style: Style) -> String {
     text
 }
 
+/// That a saved plan is done, and what it never was about. Ends with a line break.
+#[must_use]
+pub fn carried_out(left_alone: usize, look: &str) -> String {
+    match left_alone {
+        0 => "Done: the plan is carried out.\n".to_owned(),
+        left => format!("Done: the plan is carried out. It left {} alone: {look}\n", count(left, "resource")),
+    }
+}
+
 /// What could not be planned. Ends with a line break.
 #[must_use]
 pub fn blocked(plan: &Plan, style: Style) -> String {

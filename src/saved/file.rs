@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Relied, Saved};
+use super::{Aim, Relied, Saved};
 use crate::id::ResourceId;
 use crate::plan::Allowed;
 use crate::resource::Observation;
@@ -37,6 +37,10 @@ struct Body {
     allow_destroy: Vec<String>,
     steps: Vec<Value>,
     vanishing: Vec<String>,
+    destroy: bool,
+    targets: Vec<String>,
+    excludes: Vec<String>,
+    left_alone: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,6 +63,12 @@ fn checksum(body: &Value) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(body.to_string())))
 }
 
+/// Whether a text is meant to be a saved plan, whole or not.
+#[must_use]
+pub fn is_plan(text: &str) -> bool {
+    text.contains(KIND)
+}
+
 impl Saved {
     /// As it is written to a file; ends with a line break.
     #[must_use]
@@ -73,6 +83,10 @@ impl Saved {
             allow_destroy: texts(&self.allowed.destroy),
             steps: self.steps.clone(),
             vanishing: self.vanishing.iter().map(ToString::to_string).collect(),
+            destroy: self.aim.destroy,
+            targets: texts(&self.aim.targets),
+            excludes: texts(&self.aim.excludes),
+            left_alone: self.left_alone,
         };
         let body = serde_json::to_value(&body).expect("plain data");
         let document = serde_json::json!({"format": FORMAT, "kind": KIND, "checksum": checksum(&body), "plan": body});
@@ -82,7 +96,7 @@ impl Saved {
     /// Reads back what [`Saved::to_text`] gave.
     pub fn parse(text: &str) -> Result<Self, Unusable> {
         let damaged = |why: &dyn std::fmt::Display| Unusable::Damaged(why.to_string());
-        if !text.contains(KIND) {
+        if !is_plan(text) {
             return Err(Unusable::Foreign);
         }
         let document: Value = serde_json::from_str(text).map_err(|why| damaged(&why))?;
@@ -112,6 +126,8 @@ impl Body {
             steps: self.steps,
             allowed: Allowed { replace: patterns(&self.allow_replace)?, destroy: patterns(&self.allow_destroy)? },
             vanishing: self.vanishing.iter().map(|id| ResourceId::parse(id)).collect::<Option<_>>()?,
+            aim: Aim { destroy: self.destroy, targets: patterns(&self.targets)?, excludes: patterns(&self.excludes)? },
+            left_alone: self.left_alone,
         })
     }
 }

@@ -6,15 +6,16 @@
 mod binding;
 mod file;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-pub use file::Unusable;
+pub use file::{Unusable, is_plan};
 
 use crate::catalog::Catalog;
 use crate::id::{Owner, ResourceId};
 use crate::plan::{Allowed, Plan, Step};
-use crate::reconcile::Proposal;
-use crate::resource::{Change, Observation};
+use crate::reconcile::{Goal, Proposal, Request};
+use crate::resource::{Change, Observation, diff};
+use crate::selection::{Pattern, Selection};
 use crate::value::{Value, json};
 use binding::{relations, written};
 
@@ -42,6 +43,34 @@ pub struct Saved {
     vanishing: BTreeSet<ResourceId>,
     /// The losses that were named when the plan was made.
     pub allowed: Allowed,
+    /// What it was made for.
+    pub aim: Aim,
+    /// How many resources it left alone, because they could not be planned or seen.
+    pub left_alone: usize,
+}
+
+/// What a plan was made for: all of the project or a part of it, to be as the Machinefile asks or to be gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aim {
+    pub destroy: bool,
+    pub targets: Vec<Pattern>,
+    pub excludes: Vec<Pattern>,
+}
+
+impl Aim {
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let Selection { targets, excludes } = request.selection.clone();
+        Self { destroy: request.goal == Goal::Destroy, targets, excludes }
+    }
+
+    /// The request that looks at the same again.
+    #[must_use]
+    pub fn request(&self, parallel: usize) -> Request {
+        let goal = if self.destroy { Goal::Destroy } else { Goal::Up };
+        let selection = Selection { targets: self.targets.clone(), excludes: self.excludes.clone() };
+        Request { selection, ..Request::new(goal, parallel) }
+    }
 }
 
 /// What was known of a resource.
@@ -91,9 +120,13 @@ fn lines(moved: &[Moved]) -> String {
 
 impl Saved {
     #[must_use]
-    pub fn new(basis: &Basis<'_>, proposal: &Proposal, allowed: Allowed) -> Self {
+    pub fn new(basis: &Basis<'_>, request: &Request, proposal: &Proposal, allowed: Allowed) -> Self {
         let (sight, recorded) = (&proposal.sight, proposal.recorded());
-        let known = |id: &ResourceId| Relied { seen: sight.observed.get(id).clone(), written: written(recorded, id) };
+        let stepped: HashSet<_> = proposal.plan.steps.iter().map(|step| &step.resource).collect();
+        let known = |id: &ResourceId| Relied {
+            seen: sight.observed.get(id).clone(),
+            written: written(recorded, id, stepped.contains(id)),
+        };
         let relies = relations(&sight.graph, &proposal.plan).into_iter().map(|id| (id.clone(), known(&id))).collect();
         Self {
             owner: basis.owner.slug(),
@@ -104,19 +137,9 @@ impl Saved {
             steps: proposal.plan.steps.iter().map(program).collect(),
             vanishing: proposal.plan.vanishing.iter().map(|gone| gone.resource.clone()).collect(),
             allowed,
+            aim: Aim::of(request),
+            left_alone: proposal.plan.blocked.len() + proposal.plan.deferred.len(),
         }
-    }
-
-    /// How many steps it has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.steps.len()
-    }
-
-    /// Whether there is nothing to do in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
     }
 
     /// What must be looked at before it is carried out.
@@ -144,19 +167,23 @@ impl Saved {
         Err(Refusal::Settings { texts, resources })
     }
 
-    /// The steps of this plan and no others, from a fresh look; refused when that look shows anything else than the plan was
-    /// made upon.
+    /// The steps of this plan that are still to be done and no others, from a fresh look; refused when that look shows
+    /// anything else than the plan was made upon. What an earlier run carried out of it is passed over.
     pub fn check_world(&self, fresh: &Proposal) -> Result<Plan, Refusal> {
-        let mut moved: Vec<_> = self.relies.iter().filter_map(|(id, was)| was.moved(id, fresh)).collect();
+        let resource_of = |step: &Value| step["resource"].as_str().map(str::to_owned);
+        let all = self.steps.iter().filter_map(|step| Some((resource_of(step)?, step)));
+        let open = open(&fresh.plan);
+        let (done, wanted): (BTreeMap<_, _>, BTreeMap<_, _>) = all.partition(|(id, _)| is_done(id, fresh, &open));
+        let relied = self.relies.iter().filter(|(id, _)| !done.contains_key(id.as_str()));
+        let mut moved: Vec<_> =
+            relied.filter_map(|(id, was)| was.moved(id, fresh, wanted.contains_key(id.as_str()))).collect();
         if !moved.is_empty() {
             moved.sort_by(|a, b| a.resource.cmp(&b.resource));
             return Err(Refusal::Stale(moved));
         }
-        let program_of = |step: &Value| step["resource"].as_str().map(str::to_owned);
-        let wanted: BTreeMap<_, _> = self.steps.iter().filter_map(|step| Some((program_of(step)?, step))).collect();
         let mut plan = Plan::clone(&fresh.plan);
         plan.steps.retain(|step| wanted.get(step.resource.as_str()).is_some_and(|saved| **saved == program(step)));
-        if plan.steps.len() != self.steps.len() {
+        if plan.steps.len() != wanted.len() {
             let kept: Vec<_> = plan.steps.iter().map(|step| step.resource.as_str()).collect();
             let lost = wanted.keys().filter(|id| !kept.contains(&id.as_str()));
             return Err(Refusal::Otherwise(lost.filter_map(|id| ResourceId::parse(id)).collect()));
@@ -166,17 +193,37 @@ impl Saved {
         plan.deferred.clear();
         plan.vanishing.retain(|gone| wanted.contains_key(gone.with.as_str()));
         let gone: BTreeSet<_> = plan.vanishing.iter().map(|gone| gone.resource.clone()).collect();
-        if gone != self.vanishing {
-            return Err(Refusal::Otherwise(gone.symmetric_difference(&self.vanishing).cloned().collect()));
+        let is_there = |id: &&ResourceId| *fresh.sight.observed.get(id) != Observation::Absent;
+        let meant: BTreeSet<_> = self.vanishing.iter().filter(is_there).cloned().collect();
+        if gone != meant {
+            return Err(Refusal::Otherwise(gone.symmetric_difference(&meant).cloned().collect()));
         }
         Ok(plan)
+    }
+}
+
+/// What of a plan is not as it should be.
+fn open(plan: &Plan) -> HashSet<&ResourceId> {
+    let steps = plan.steps.iter().map(|step| &step.resource);
+    let blocked = plan.blocked.iter().map(|blocked| &blocked.resource);
+    steps.chain(blocked).chain(plan.deferred.iter().map(|deferred| &deferred.resource)).collect()
+}
+
+/// Whether a resource is as the plan would leave it, so that there is no step for it any more.
+fn is_done(id: &str, fresh: &Proposal, open: &HashSet<&ResourceId>) -> bool {
+    let Some(id) = ResourceId::parse(id).filter(|id| !open.contains(id)) else { return false };
+    match (fresh.sight.graph.node(&id), fresh.sight.observed.get(&id)) {
+        (Some(node), Observation::Present(seen)) if node.wanted => diff(node.resource.desired(), seen).is_empty(),
+        (Some(node), Observation::Absent) => !node.wanted,
+        (None, Observation::Absent) => true,
+        _ => false,
     }
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl Relied {
-    fn moved(&self, id: &ResourceId, fresh: &Proposal) -> Option<Moved> {
+    fn moved(&self, id: &ResourceId, fresh: &Proposal, has_step: bool) -> Option<Moved> {
         let mut how = match (&self.seen, fresh.sight.observed.get(id)) {
             (Observation::Present(was), Observation::Present(is)) => {
                 crate::resource::moved(was, is).iter().map(sentence).collect()
@@ -184,7 +231,7 @@ impl Relied {
             (was, is) if was == is => Vec::new(),
             (was, is) => vec![format!("{} → {}", state(was), state(is))],
         };
-        if how.is_empty() && self.written != written(fresh.recorded(), id) {
+        if how.is_empty() && self.written != written(fresh.recorded(), id, has_step) {
             how.push("another run has changed it or seen it anew".to_owned());
         }
         (!how.is_empty()).then(|| Moved { resource: id.clone(), how })

@@ -165,7 +165,7 @@ impl Watch {
 #[test]
 fn a_watch_puts_right_what_others_change_and_ends_cleanly() {
     let world = World::with(TWO);
-    let mut watch = Watch::start(&world, "up --watch 1");
+    let mut watch = Watch::start(&world, "up -y --watch 1");
     watch.until("done: create ssh.key/shop, create simulated.machine/web-1, create simulated.machine/web-2");
     world.drift("simulated.machine/web-2", "power", "stopped");
     watch.until("done: update simulated.machine/web-2");
@@ -180,7 +180,7 @@ fn a_watch_puts_right_what_others_change_and_ends_cleanly() {
 #[test]
 fn a_watch_leaves_losses_alone_says_so_once_and_does_the_rest() {
     let world = converged();
-    let mut watch = Watch::start(&world, "up --watch 1");
+    let mut watch = Watch::start(&world, "up -y --watch 1");
     world.sandbox.edit("Machinefile.yaml", "count: 2", "count: 1");
     watch.until("left alone: simulated.machine/web-2: it needs --allow-destroy web-2");
     world.drift("simulated.machine/web-1", "power", "stopped");
@@ -191,7 +191,7 @@ fn a_watch_leaves_losses_alone_says_so_once_and_does_the_rest() {
     assert_eq!(code, Some(0));
     assert_eq!(said.iter().filter(|line| line.contains("left alone")).count(), 1, "{said:#?}");
     assert_eq!(world.objects().len(), 2);
-    let mut watch = Watch::start(&world, "up --watch 1 --allow-destroy web-2");
+    let mut watch = Watch::start(&world, "up -y --watch 1 --allow-destroy web-2");
     watch.until("done: delete simulated.machine/web-2");
     assert_eq!(watch.stop(Signal::INT).0, Some(0));
     world.sandbox.assert_converged();
@@ -200,7 +200,7 @@ fn a_watch_leaves_losses_alone_says_so_once_and_does_the_rest() {
 #[test]
 fn a_watch_goes_on_after_failures() {
     let world = converged();
-    let mut watch = Watch::start(&world, "up --watch 1");
+    let mut watch = Watch::start(&world, "up -y --watch 1");
     watch.until("Looking every 1 s");
     let good = std::fs::read_to_string(world.sandbox.project().join("Machinefile.yaml")).expect("text");
     world.sandbox.write("Machinefile.yaml", "machines: [\n");
@@ -210,4 +210,48 @@ fn a_watch_goes_on_after_failures() {
     let hand = world.sandbox.run(["plan", "--detailed-exitcode"]);
     assert_eq!(hand.code, 0, "between rounds others may use the project");
     assert_eq!(watch.stop(Signal::INT).0, Some(0));
+}
+
+#[test]
+fn a_watch_asks_once_before_it_makes_anything() {
+    let world = World::with(TWO);
+    let alone = world.sandbox.run(["up", "--watch", "1"]);
+    assert_eq!(alone.code, 1, "{}", alone.stderr);
+    assert!(alone.stderr.contains("run with -y (or MACHINE_YES=true)"), "{}", alone.stderr);
+    assert!(!world.sandbox.project().join("world.sqlite").exists(), "nothing was made");
+}
+
+#[test]
+fn a_watch_does_not_wait_for_what_was_typed_wrongly() {
+    let world = converged();
+    let wrong = world.sandbox.run(["up", "-y", "--watch", "1", "--target", "wbe"]);
+    assert_eq!(wrong.code, 64, "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("`wbe` names nothing of this project"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_watch_says_that_nobody_answers_and_waits_longer() {
+    let world = converged();
+    let mut watch = Watch::start(&world, "up -y --watch 1");
+    watch.until("Looking every 1 s");
+    world.database().execute_batch("ALTER TABLE objects RENAME COLUMN attributes TO hidden").expect("the table");
+    watch.until("left alone: sim: cannot be listed");
+    world.database().execute_batch("ALTER TABLE objects RENAME COLUMN hidden TO attributes").expect("the table");
+    world.lose("simulated.machine/web-1");
+    watch.until("done: create simulated.machine/web-1");
+    let (code, said) = watch.stop(Signal::INT);
+    assert_eq!(code, Some(0));
+    assert_eq!(said.iter().filter(|line| line.contains("cannot be listed")).count(), 1, "{said:#?}");
+}
+
+#[test]
+fn a_warning_about_the_machinefile_is_said_once_however_long_it_is_watched() {
+    let world = World::with(&format!("exclude: [machines.nope]\n{TWO}"));
+    let mut watch = Watch::start(&world, "up -y --watch 1");
+    watch.until("done: create");
+    world.lose("simulated.machine/web-1");
+    watch.until("done: create simulated.machine/web-1");
+    let (code, said) = watch.stop(Signal::INT);
+    assert_eq!(code, Some(0));
+    assert_eq!(said.iter().filter(|line| line.contains("no earlier layer says anything")).count(), 1, "{said:#?}");
 }

@@ -40,7 +40,7 @@ fn a_saved_plan_is_carried_out() {
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.stderr.contains("Done: the plan is carried out."), "{}", done.stderr);
     world.sandbox.assert_converged();
-    assert_refused(&apply(&world), &["simulated.machine/web  cpus: 1 → 2"]);
+    assert!(apply(&world).stderr.contains("Nothing to do: the plan has no steps, or all of them are done."));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_plan_is_refused_when_what_it_relies_on_has_moved() {
     let refused = apply(&world);
     assert_refused(
         &refused,
-        &["nothing was changed", "simulated.machine/web  power: running → stopped", "plan --out next.plan"],
+        &["nothing was changed", "simulated.machine/web  power: running → stopped", "machine plan"],
     );
     assert_eq!(world.contents(), before);
     world.drift("simulated.machine/web", "power", "running");
@@ -134,7 +134,7 @@ fn what_is_no_plan_is_refused_in_words() {
     write(&text.replace("\"after\": 2", "\"after\": 8"));
     assert_refused(
         &apply(&world),
-        &["it is damaged: its checksum is that of something else", "machine plan --out next.plan"],
+        &["it is damaged: its checksum is that of something else", "machine plan --out FILE"],
     );
     write(&text.replace("\"format\": 1", "\"format\": 2"));
     assert_refused(&apply(&world), &["it was written by a newer `machine` (format 2, this one knows 1)"]);
@@ -174,7 +174,7 @@ fn an_empty_plan_can_be_saved_and_does_nothing() {
 fn a_plan_is_written_where_a_link_leads_and_over_nothing_but_files() {
     let world = edited();
     let at = |name: &str| world.sandbox.project().join(name);
-    world.sandbox.write("there.plan", "an older one");
+    world.sandbox.write("there.plan", "");
     std::os::unix::fs::symlink("there.plan", at("link.plan")).expect("a link");
     world.sandbox.ok("plan --out link.plan");
     assert!(at("link.plan").is_symlink());
@@ -183,4 +183,70 @@ fn a_plan_is_written_where_a_link_leads_and_over_nothing_but_files() {
     let ran = world.sandbox.run(["plan", "--out", "folder.plan"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("folder.plan: it is no file"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_was_carried_out_is_passed_over_and_the_rest_goes_on() {
+    let world = edited();
+    world.sandbox.edit("Machinefile.yaml", "db: {}", "db: { resources: { cpus: 3 } }");
+    world.sandbox.ok("plan --out next.plan");
+    world.sandbox.ok("up -y --target web");
+    let rest = world.sandbox.ok("apply -y next.plan");
+    assert!(rest.stderr.contains("1 to change") && rest.stderr.contains("simulated.machine/db"), "{}", rest.stderr);
+    assert!(!rest.stderr.contains("simulated.machine/web"), "{}", rest.stderr);
+    world.sandbox.assert_converged();
+    let again = world.sandbox.ok("apply -y next.plan");
+    assert!(
+        again.stderr.contains("Nothing to do: the plan has no steps, or all of them are done."),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn a_plan_for_a_part_of_the_project_stays_a_plan_for_that_part() {
+    let world = edited();
+    world.sandbox.edit("Machinefile.yaml", "db: {}", "db: { resources: { cpus: 3 } }");
+    world.sandbox.ok("plan --out next.plan --target db");
+    world.sandbox.ok("apply -y next.plan");
+    let plan = world.sandbox.ok("plan").stdout;
+    assert!(plan.contains("1 to change") && plan.contains("simulated.machine/web"), "{plan}");
+    world.converge();
+}
+
+#[test]
+fn the_end_of_a_project_can_be_planned_reviewed_and_carried_out() {
+    let world = edited();
+    let plan = world.sandbox.ok("plan --destroy --out end.plan").stdout;
+    assert!(plan.contains("3 to delete"), "{plan}");
+    assert_eq!(world.objects().len(), 2);
+    assert_refused(&world.sandbox.run(["apply", "end.plan"]), &["there is nobody to ask"]);
+    world.sandbox.ok("apply -y end.plan");
+    assert_eq!(world.objects(), Vec::<String>::new());
+}
+
+#[test]
+fn what_came_to_live_in_something_that_goes_stands_in_the_way() {
+    let world = World::with("defaults: { provider: sim }\nmachines: { web: {}, db: {} }\n");
+    world.converge();
+    let contents = world.contents();
+    world.lose("engine.daemon/web");
+    world.sandbox.edit("Machinefile.yaml", "web: {}, ", "");
+    world.sandbox.ok("plan --out next.plan --allow-destroy web");
+    let text =
+        "INSERT INTO objects SELECT 'engine.daemon/web', kind, owner, ?1 FROM objects WHERE id = 'engine.daemon/db'";
+    let back = world.database().execute(text, [&contents["engine.daemon/web"]]);
+    assert_eq!(back, Ok(1));
+    assert_refused(&apply(&world), &["engine.daemon/web"]);
+}
+
+#[test]
+fn a_plan_is_never_written_over_something_else() {
+    let world = edited();
+    let before = std::fs::read_to_string(world.sandbox.project().join("Machinefile.yaml")).expect("a file");
+    assert_refused(
+        &world.sandbox.run(["plan", "--out", "Machinefile.yaml"]),
+        &["cannot write Machinefile.yaml: it holds something else than a saved plan"],
+    );
+    assert_eq!(std::fs::read_to_string(world.sandbox.project().join("Machinefile.yaml")).expect("a file"), before);
 }
