@@ -26,7 +26,7 @@ enum Standing {
     /// It stays although it should go; so does all that it needs and all that it holds.
     Protected(Hold),
     Deferred(ResourceId),
-    /// Would go, once the protection of this one that needs it is settled.
+    /// Would go, and waits for this one: what is built upon it is protected or cannot be judged before.
     Spared(ResourceId),
 }
 
@@ -68,7 +68,7 @@ pub(super) fn sequence(
         }
         let before = held.iter().flatten().count();
         for (position, _) in graph.nodes() {
-            held[position] = held[position].take().or_else(|| held_by_child(graph, position, &standings));
+            held[position] = held[position].take().or_else(|| held_by_child(graph, position, observed, &standings));
         }
         // What is held back no longer moves its relatives: they are judged again.
         if held.iter().flatten().count() == before {
@@ -248,14 +248,14 @@ fn replace(node: &Node, parent: &ResourceId) -> Step {
 }
 
 /// A thing cannot be taken away while what is built upon it cannot be, or while something protected needs it.
-fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Option<Standing> {
+fn held_by_child(graph: &Graph, position: usize, observed: &Observed, standings: &[Standing]) -> Option<Standing> {
     let is_deleted = matches!(&standings[position], Standing::Step(step) if step.action == Action::Delete);
-    let by_itself = match &standings[position] {
-        Standing::Step(step) if matches!(step.action, Action::Delete | Action::Replace) => true,
-        Standing::Step(step) if is_made_anew(step) => false,
-        Standing::Vanishes(_) => false,
-        _ => return None,
-    };
+    let is_there = |at: usize| *observed.get(graph.at(at).resource.id()) != Observation::Absent;
+    // What cannot be made anew now is taken along all the same.
+    let is_taken = || lives_in_what_goes(graph, position, standings) && is_there(position);
+    if !goes(&standings[position]) && !is_taken() {
+        return None;
+    }
     let id = |child| graph.at(child).resource.id().clone();
     // What is protected is the reason of all the others, so it is looked for first.
     let is_protected = |child: &usize| matches!(standings[*child], Standing::Protected(_));
@@ -275,9 +275,15 @@ fn held_by_child(graph: &Graph, position: usize, standings: &[Standing]) -> Opti
             Standing::Blocked(Hold::Unselected(deeper)) if link != Link::After => {
                 Some(Standing::Blocked(Hold::Unselected(deeper.clone())))
             }
+            // It would be taken with what it lives in from under what is built upon it.
+            Standing::Blocked(Hold::Carries(deeper)) if link == Link::Within => {
+                Some(Standing::Blocked(Hold::Carries(deeper.clone())))
+            }
             Standing::Blocked(_) if is_deleted && link == Link::After => Some(Standing::Blocked(Hold::Carries(id()))),
-            Standing::Blocked(_) if by_itself && link == Link::Uses => Some(Standing::Blocked(Hold::Carries(id()))),
-            Standing::Deferred(until) if by_itself && link == Link::Uses => Some(Standing::Deferred(until.clone())),
+            Standing::Blocked(_) if link == Link::Uses && is_there(child) => {
+                Some(Standing::Blocked(Hold::Carries(id())))
+            }
+            Standing::Deferred(until) if link == Link::Uses && is_there(child) => Some(Standing::Spared(until.clone())),
             _ => None,
         }
     })

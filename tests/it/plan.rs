@@ -229,3 +229,27 @@ fn what_an_unreadable_thing_came_after_stays_with_it() {
     Plan: 0 to create, 0 to change, 0 to replace, 1 to delete, 2 blocked; 0 resources unchanged.
     ");
 }
+
+#[test]
+fn what_waits_for_a_reboot_keeps_what_it_is_built_upon_even_inside_something_else() {
+    let scene = Scene::default()
+        .wanted(thing("vm/db", attributes! {"cpus": 2}))
+        .seen("vm/db", attributes! {"cpus": 1})
+        .wanted(thing("host/db", attributes! {}).within("vm/db"))
+        .seen("host/db", attributes! {})
+        .wanted(thing("vm/web", attributes! {"image": 2}))
+        .seen("vm/web", attributes! {"image": 1})
+        .wanted(thing("disk/web", attributes! {}).within("vm/web"))
+        .seen("disk/web", attributes! {})
+        .wanted(thing("data/web", attributes! {}).uses("disk/web").after("host/db"))
+        .seen("data/web", attributes! {});
+    assert_snapshot!(scene.printed(), @r"
+      ~ vm/db update  not as the Machinefile asks · restarts the machine
+            cpus  1 → 2
+      ? host/db seen once vm/db is done
+      ? vm/web seen once vm/db is done
+      ? disk/web seen once vm/db is done
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete, 3 to be seen; 1 resource unchanged.
+    ");
+}
