@@ -145,6 +145,9 @@ pub async fn propose(
     cx: &Context,
 ) -> Result<Proposal, Error> {
     let proposal = look(catalog, request, store, cx).await?;
+    if request.selection.is_everything() {
+        return Ok(proposal);
+    }
     let (graph, recorded) = (&proposal.sight.graph, &proposal.recorded);
     let tags = Tags::of(graph, |id| known(recorded, id).or_else(|| proposal.sight.observed.get(id).attributes()));
     match request.selection.unmatched(graph, &tags) {
@@ -205,7 +208,10 @@ pub async fn refresh(proposal: &Proposal, store: &dyn Store) -> Result<Vec<Drift
             (Fate::Changed(_) | Fate::Found, Observation::Present(seen)) => {
                 let token = recorded.records.get(id).map(|record| record.token.clone()).unwrap_or_default();
                 let (parents, realm) = (node.resource.parents().to_vec(), node.resource.realm().map(str::to_owned));
-                Transition::Hold { id: id.clone(), record: Record { attributes: seen.clone(), parents, token, realm } }
+                Transition::Hold {
+                    id: id.clone(),
+                    record: Record { attributes: seen.clone().into(), parents, token, realm },
+                }
             }
             _ => Transition::Gone { id: id.clone() },
         };
@@ -234,7 +240,7 @@ fn options(catalog: &Catalog, request: &Request, sight: &Sight) -> Options {
 }
 
 fn known<'a>(recorded: &'a Recorded, id: &ResourceId) -> Option<&'a Attributes> {
-    recorded.records.get(id).map(|record| &record.attributes)
+    recorded.records.get(id).map(|record| &*record.attributes)
 }
 
 /// Whether all that targets name is remembered and little: then it is read by itself, and no source is listed.
@@ -397,7 +403,7 @@ fn wanted(catalog: &Catalog, request: &Request, recorded: &Recorded) -> (Resourc
     let mut remembered = Vec::new();
     for (id, realm) in recorded.realms().filter(|(id, _)| !known.contains(*id)) {
         let Some(source) = catalog.sources.iter().find(|source| Some(source.name()) == realm) else { continue };
-        let attributes = recorded.records.get(id).map(|record| record.attributes.clone()).unwrap_or_default();
+        let attributes = recorded.records.get(id).map(|record| (*record.attributes).clone()).unwrap_or_default();
         remembered.extend(source.revive(&Found { id: id.clone(), attributes }));
     }
     orphans.append(&mut remembered);

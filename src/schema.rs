@@ -83,7 +83,7 @@ fn provider(drivers: &[Driver]) -> Value {
 }
 
 fn of_driver(driver: &Driver) -> Value {
-    let mut properties: Map<_, _> = driver.settings.iter().map(|s| (s.name.to_owned(), of_setting(s))).collect();
+    let mut properties: Map<_, _> = driver.all_settings().map(|s| (s.name.to_owned(), of_setting(s))).collect();
     properties.insert("driver".into(), json!({ "const": driver.name, "description": driver.doc }));
     let required: Vec<_> = driver.settings.iter().filter(|s| s.default.is_none()).map(|s| s.name).collect();
     json!({
@@ -131,11 +131,12 @@ fn of_setting(setting: &Setting) -> Value {
         }),
         SettingKind::Rate => json!({
             "type": "string",
-            "pattern": "^[0-9]+(\\.[0-9]+)?/s$",
-            "patternErrorMessage": "a rate per second: `50/s`",
+            "pattern": "^[0-9]+(\\.[0-9]+)?/(s|m|h)$",
+            "patternErrorMessage": "a rate per second, minute or hour: `50/s`, `100/m`, `5000/h`",
         }),
         SettingKind::Fraction => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         SettingKind::Integer => json!({ "type": "integer" }),
+        SettingKind::Count => json!({ "type": "integer", "minimum": 1 }),
         SettingKind::Flag => json!({ "type": "boolean" }),
     };
     schema["description"] = match setting.default {

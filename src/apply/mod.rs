@@ -2,6 +2,8 @@
 //! and says what happens.
 
 mod event;
+mod hold;
+mod lanes;
 mod operation;
 mod run;
 

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::poll;
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
+use super::hold::Hold;
 use super::{Event, Tools};
 use crate::id::ResourceId;
 use crate::plan::{Action, Phase, Step};
-use crate::resource::{Context, Failure, Progress, Resource, Retry};
+use crate::resource::{Context, Failure, Progress, Resource, Retry, Work, overdue};
 use crate::store::{self, Operation, Record, Transition};
 use crate::value::Attributes;
 
@@ -29,15 +31,18 @@ impl From<store::Error> for Error {
     }
 }
 
-/// Carries out one half of a step. `effective` is called once the world is as it should be and the record of it stands in
+/// One half of a step.
+pub(super) struct Job<'a> {
+    pub(super) resource: Arc<dyn Resource>,
+    pub(super) step: &'a Step,
+    pub(super) phase: Phase,
+    pub(super) hold: Hold,
+}
+
+/// Carries it out. `effective` is called once the world is as it should be and the record of it stands in
 /// the store's queue: what comes next may begin, and shares the wait for the disk. Of what begins again with the same resource it is not called.
-pub(super) async fn operate(
-    tools: &Tools,
-    resource: Arc<dyn Resource>,
-    step: &Step,
-    phase: Phase,
-    effective: impl FnOnce(),
-) -> Result<(), Error> {
+pub(super) async fn operate(tools: &Tools, job: Job<'_>, effective: impl FnOnce()) -> Result<(), Error> {
+    let Job { resource, step, phase, mut hold } = job;
     let id = resource.id().clone();
     let operation = match (step.action, phase) {
         (Action::Delete | Action::Replace, Phase::Down) => Operation::Delete,
@@ -52,10 +57,10 @@ pub(super) async fn operate(
     let cx = context(tools, &id, &token);
     // The second half of a replace finds it renamed and deleted.
     let moved = step.moved.as_ref().filter(|_| phase == Phase::Down || step.action != Action::Replace);
-    let end = match call(tools, resource.as_ref(), step, moved, operation, &cx).await {
+    let end = match call(tools, resource.as_ref(), step, moved, operation, &cx, &mut hold).await {
         Ok(Some(attributes)) => {
             tools.context.outputs.set(id.clone(), attributes.clone());
-            let record = Record { attributes, parents: resource.parents().to_vec(), token, realm };
+            let record = Record { attributes: attributes.into(), parents: resource.parents().to_vec(), token, realm };
             Transition::Hold { id, record }
         }
         Ok(None) => {
@@ -78,6 +83,7 @@ pub(super) async fn operate(
     }
     let begins_again = step.action == Action::Replace && phase == Phase::Down;
     if !begins_again {
+        hold.release();
         effective();
     }
     Ok(write.await?)
@@ -127,6 +133,42 @@ fn fraction() -> f64 {
 }
 
 /// The attributes after a create or update, nothing after a delete.
+async fn attempt(
+    resource: &dyn Resource,
+    step: &Step,
+    moved: Option<&ResourceId>,
+    work: Work,
+    cx: Context,
+) -> Result<Option<Attributes>, Failure> {
+    if let Some(from) = moved {
+        resource.rename(from, &cx).await?;
+    }
+    match work {
+        Work::Update => resource.update(&cx, &step.changes).await.map(Some),
+        Work::Delete => resource.delete(&cx).await.map(|()| None),
+        Work::Create | Work::Read => resource.create(&cx).await.map(Some),
+    }
+}
+
+/// How long an operation may take to stop once its time is up, before it is cut off where it stands.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What came of it in time. When that is up it is asked to stop, as a user would ask.
+async fn within<T, L: Future<Output = Result<T, Failure>>>(
+    time: Duration,
+    cx: &Context,
+    life: impl FnOnce(Context) -> L,
+) -> Option<Result<T, Failure>> {
+    let cancel = cx.cancel.child_token();
+    let mut life = std::pin::pin!(life(Context { cancel: cancel.clone(), ..cx.clone() }));
+    if let Ok(result) = timeout(time, &mut life).await {
+        return Some(result);
+    }
+    cancel.cancel();
+    timeout(GRACE, life).await.ok().filter(Result::is_ok)
+}
+
+/// Calls it, again where that may help.
 async fn call(
     tools: &Tools,
     resource: &dyn Resource,
@@ -134,21 +176,32 @@ async fn call(
     moved: Option<&ResourceId>,
     operation: Operation,
     cx: &Context,
+    hold: &mut Hold,
 ) -> Result<Option<Attributes>, Failure> {
     let start = Instant::now();
     let mut waits = backoff();
+    let work = match operation {
+        Operation::Create => Work::Create,
+        Operation::Update => Work::Update,
+        Operation::Delete => Work::Delete,
+    };
+    let time = cx.limits.time(resource, work);
+    // What the provider makes us wait for is not the operation's own time.
+    let mut spent = Duration::ZERO;
     loop {
-        let renamed = match moved {
-            Some(from) => resource.rename(from, cx).await,
-            None => Ok(()),
+        hold.begin();
+        let began = tokio::time::Instant::now();
+        let left = time.saturating_sub(spent);
+        let result = within(left, cx, |cx| attempt(resource, step, moved, work, cx)).await;
+        spent += began.elapsed();
+        let Some(result) = result else { return Err(overdue(resource, work, time)) };
+        let failure = match result {
+            Ok(attributes) => {
+                hold.budget().into_iter().for_each(|budget| budget.served());
+                return Ok(attributes);
+            }
+            Err(failure) => failure,
         };
-        let result = match (renamed, operation) {
-            (Err(failure), _) => Err(failure),
-            (Ok(()), Operation::Create) => resource.create(cx).await.map(Some),
-            (Ok(()), Operation::Update) => resource.update(cx, &step.changes).await.map(Some),
-            (Ok(()), Operation::Delete) => resource.delete(cx).await.map(|()| None),
-        };
-        let Err(failure) = result else { return result };
         let wait = match failure.retry {
             _ if cx.cancel.is_cancelled() => return Err(failure),
             Retry::Never => return Err(failure),
@@ -159,10 +212,18 @@ async fn call(
                 None => return Err(failure),
             },
         };
+        if let (Some(budget), Retry::Later(Some(asked))) = (hold.budget(), failure.retry) {
+            budget.refused(asked);
+        }
         let wait = wait.mul_f64(0.5 + fraction());
         tools.events.send(Event::Retrying { resource: resource.id().clone(), failure, wait });
+        let resting = hold.rest();
+        let again = async {
+            tokio::time::sleep(wait).await;
+            hold.resume(resting).await;
+        };
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = again => {}
             () = cx.cancel.cancelled() => return Err(Failure::new("stopped on request, before trying again")),
         }
     }

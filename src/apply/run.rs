@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::sleep_until;
 
-use super::operation::{Error, operate};
+use super::hold::Hold;
+use super::lanes::{Lanes, Start};
+use super::operation::{Error, Job, operate};
 use super::{Event, Outcome, Tools};
 use crate::graph::Graph;
 use crate::id::ResourceId;
@@ -18,15 +21,17 @@ use crate::store::Transition;
 /// Carries out every step of `plan` that its parents allow. When the context is cancelled, what runs is awaited and
 /// nothing new is started.
 pub async fn apply(plan: &Arc<Plan>, graph: &Graph, tools: &Tools) -> Outcome {
-    let (effective, effects) = mpsc::unbounded_channel();
+    let (words, heard) = mpsc::unbounded_channel();
     let mut run = Run {
         plan,
         graph,
         tools,
         schedule: Schedule::new(plan, graph),
+        lanes: Lanes::default(),
+        places: Arc::new(Semaphore::new(tools.parallel.clamp(1, Semaphore::MAX_PERMITS))),
         tasks: JoinSet::new(),
-        effective,
-        effects,
+        words,
+        heard,
         closing: HashSet::new(),
         outcome: Outcome::default(),
         skipped: HashSet::new(),
@@ -48,10 +53,12 @@ struct Ended {
     started: Instant,
 }
 
-/// An operation had its effect.
-struct Effect {
-    vertex: usize,
-    started: Instant,
+/// What running operations tell the loop.
+pub(super) enum Word {
+    /// One had its effect.
+    Effective { vertex: usize, started: Instant },
+    /// One waits to try again and gave up its place.
+    Rests,
 }
 
 struct Run<'a> {
@@ -59,11 +66,14 @@ struct Run<'a> {
     graph: &'a Graph,
     tools: &'a Tools,
     schedule: Schedule,
+    /// What could start.
+    lanes: Lanes,
+    places: Arc<Semaphore>,
     tasks: JoinSet<Ended>,
     /// Vertices whose operation had its effect and whose record is on its way to the disk: what comes next has begun.
     closing: HashSet<usize>,
-    effective: mpsc::UnboundedSender<Effect>,
-    effects: mpsc::UnboundedReceiver<Effect>,
+    words: mpsc::UnboundedSender<Word>,
+    heard: mpsc::UnboundedReceiver<Word>,
     outcome: Outcome,
     skipped: HashSet<ResourceId>,
     stopping: bool,
@@ -82,14 +92,18 @@ impl Run<'_> {
 
     async fn walk(&mut self) {
         loop {
-            self.start_ready();
+            let opens = self.start_ready();
+            if self.tasks.is_empty() && opens.is_none() {
+                break;
+            }
             let ended = tokio::select! {
                 biased;
-                Some(effect) = self.effects.recv() => {
-                    self.close(&effect);
+                Some(word) = self.heard.recv() => {
+                    self.hear(&word);
                     continue;
                 }
-                ended = self.tasks.join_next() => ended,
+                Some(ended) = self.tasks.join_next() => ended,
+                () = sleep_until(opens.unwrap_or_else(tokio::time::Instant::now)), if opens.is_some() => continue,
                 () = self.tools.context.cancel.cancelled(), if !self.stopping => {
                     self.stopping = true;
                     self.tools.events.send(Event::Stopping { running: self.tasks.len() });
@@ -97,49 +111,73 @@ impl Run<'_> {
                 }
             };
             match ended {
-                Some(Ok(ended)) => {
+                Ok(ended) => {
                     // Its own effect may have arrived since the channel was looked at.
-                    while let Ok(effect) = self.effects.try_recv() {
-                        self.close(&effect);
+                    while let Ok(word) = self.heard.try_recv() {
+                        self.hear(&word);
                     }
                     self.settle(ended);
                 }
-                Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
-                None => break,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         }
         self.outcome.left = self.plan.steps.len() - self.settled;
     }
 
-    fn start_ready(&mut self) {
+    /// Starts what may start. When there is a place left for what waits for its provider alone: until when.
+    fn start_ready(&mut self) -> Option<tokio::time::Instant> {
         if self.tools.context.cancel.is_cancelled() || self.outcome.store.is_some() {
-            return;
+            return None;
         }
-        while self.tasks.len() - self.closing.len() < self.tools.parallel.max(1) {
-            let Some(vertex) = self.schedule.queue.take() else { break };
-            let Some((step, phase)) = self.schedule.step(vertex, self.plan) else {
-                self.schedule.queue.finish(vertex);
-                self.note_skipped();
-                continue;
+        self.sort_ready();
+        while let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            let Start { vertex, turn } = match self.lanes.take() {
+                Ok(start) => start,
+                Err(opens) => return opens,
             };
+            let (step, phase) = self.schedule.step(vertex, self.plan).expect("only steps are in lanes");
             let resource = Arc::clone(&self.graph.node(&step.resource).expect("steps are of the graph").resource);
+            let hold = Hold::new(&self.places, &self.words, place, turn);
             if phase == Phase::Down || step.action != Action::Replace {
                 self.tools.events.send(Event::Started { resource: step.resource.clone(), action: step.action });
             }
-            let (tools, step, effective) = (self.tools.clone(), step.clone(), self.effective.clone());
+            let (tools, plan, words) = (self.tools.clone(), Arc::clone(self.plan), self.words.clone());
+            let step = self.schedule.index(vertex).expect("a step");
             self.tasks.spawn(async move {
                 let started = Instant::now();
                 // A run that no longer listens has no next step to begin.
-                let effective = || _ = effective.send(Effect { vertex, started });
-                let result = operate(&tools, resource, &step, phase, effective).await;
+                let effective = || _ = words.send(Word::Effective { vertex, started });
+                let job = Job { resource, step: &plan.steps[step], phase, hold };
+                let result = operate(&tools, job, effective).await;
                 Ended { vertex, result, started }
             });
         }
+        None
     }
 
-    fn close(&mut self, effect: &Effect) {
-        self.closing.insert(effect.vertex);
-        self.finish(effect.vertex, effect.started);
+    /// Everything that waits for nothing of ours into its provider's lane.
+    fn sort_ready(&mut self) {
+        let mut ready = Vec::new();
+        while let Some(vertex) = self.schedule.queue.take() {
+            if self.schedule.step(vertex, self.plan).is_some() {
+                ready.push(vertex);
+            } else {
+                self.schedule.queue.finish(vertex);
+                self.note_skipped();
+            }
+        }
+        let lane = |vertex: usize| {
+            let (step, _) = self.schedule.step(vertex, self.plan).expect("only steps are ready");
+            (vertex, self.graph.node(&step.resource).and_then(|node| node.resource.realm()))
+        };
+        self.lanes.add(ready.into_iter().map(lane).collect(), &self.tools.context.limits);
+    }
+
+    fn hear(&mut self, word: &Word) {
+        if let Word::Effective { vertex, started } = word {
+            self.closing.insert(*vertex);
+            self.finish(*vertex, *started);
+        }
     }
 
     fn finish(&mut self, vertex: usize, started: Instant) {

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use crate::catalog::group::Group;
 use crate::cloud_init::{budget, encode};
-use crate::desired::{Desired, Machine};
+use crate::desired::{Desired, Machine, Timeouts};
 use crate::dirs::Dirs;
 use crate::host::{self, Drives, Hosts};
 use crate::id::{Name, ResourceId};
 use crate::keyring::{self, Key, Keyring};
 use crate::note::{Note, suggestion};
 use crate::provider::{DRIVERS, Driver, Provider, Site, setting};
-use crate::resource::{Resource, Source};
+use crate::resource::{Limits, Resource, Source, Times, Work};
 use crate::transport::ssh::Connections;
 use crate::value::Path;
 
@@ -57,6 +57,22 @@ pub fn drivers() -> Vec<crate::desired::Driver<'static>> {
         capabilities: driver.capabilities,
     };
     DRIVERS.iter().map(known).collect()
+}
+
+/// What the Machinefile lets a run ask of each provider, and how long it lets things take.
+#[must_use]
+pub fn limits(desired: &Desired) -> Limits {
+    let budget =
+        |(name, provider): (&Name, &crate::desired::Provider)| (name.to_string(), setting::budget(&provider.settings));
+    let times = desired.machines.values().map(|machine| (machine.name.to_string(), times_of(&machine.timeouts)));
+    let times = times.filter(|(_, times)| !times.is_empty());
+    Limits::new(desired.providers.iter().map(budget).collect(), times.collect(), times_of(&desired.timeouts))
+}
+
+fn times_of(written: &Timeouts) -> Times {
+    let Timeouts { create, read, update, delete } = *written;
+    let all = [(Work::Create, create), (Work::Read, read), (Work::Update, update), (Work::Delete, delete)];
+    all.into_iter().filter_map(|(work, time)| Some((work, time?))).collect()
 }
 
 /// Opens the providers and expands every machine with what runs on it. All findings are reported, not the first.
@@ -143,9 +159,9 @@ fn idle_providers(desired: &Desired, dirs: &Dirs, key: &ResourceId) -> Vec<Arc<d
 fn check_settings(driver: &Driver, provider: &crate::desired::Provider, notes: &mut Vec<Note>) {
     for (name, value) in &provider.settings {
         let path = provider.at.join(name);
-        let Some(known) = driver.settings.iter().find(|setting| setting.name == name) else {
+        let Some(known) = driver.all_settings().find(|setting| setting.name == name) else {
             let message = format!("the driver `{}` has no setting `{name}`", driver.name);
-            let hint = suggestion(name, driver.settings.iter().map(|setting| setting.name));
+            let hint = suggestion(name, driver.all_settings().map(|setting| setting.name));
             notes.push(Note::error(path, message).at_key().hint(hint));
             continue;
         };

@@ -43,7 +43,7 @@ impl Project {
     pub(super) async fn with_drives(&self, global: &Global, drives: Seen) -> Result<Self, Error> {
         let revised = Self::read(global, self.contact, drives).await?;
         let notes: Vec<_> = self.desired.machines.values().flat_map(|old| unchangeable(old, &revised)).collect();
-        if notes.is_empty() { Ok(revised) } else { Err(revised.at(&notes)) }
+        if notes.is_empty() { Ok(revised.going_on_from(self)) } else { Err(revised.at(&notes)) }
     }
 
     /// What was seen now, and what is remembered of machines that could not be looked at.

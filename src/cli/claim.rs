@@ -12,7 +12,9 @@ use crate::report::Face;
 use crate::store::{Claim, Holder};
 
 /// How often a wait is told.
-const REMIND: Duration = Duration::from_secs(10);
+fn remind(face: Face) -> Duration {
+    if face == Face::Json { Duration::from_millis(900) } else { Duration::from_secs(10) }
+}
 
 /// Exclusive use of the project for `verb`, until released or dropped.
 pub(super) async fn claim(project: &Project, global: &Global, verb: &str) -> Result<Claim, Error> {
@@ -20,7 +22,7 @@ pub(super) async fn claim(project: &Project, global: &Global, verb: &str) -> Res
     let mut next = Duration::ZERO;
     let waiting = move |other: Option<&Holder>, waited: Duration| {
         if waited >= next {
-            next = waited + REMIND;
+            next = waited + remind(face);
             tell_wait(face, other, waited);
         }
     };

@@ -75,7 +75,7 @@ async fn import(
         );
     };
     let (parents, realm) = (resource.parents().to_vec(), resource.realm().map(str::to_owned));
-    let record = Record { attributes, parents, token: String::new(), realm };
+    let record = Record { attributes: attributes.into(), parents, token: String::new(), realm };
     store.write(Transition::Hold { id: resource.id().clone(), record }).await?;
     tell(&format!("{} is adopted as {}. What it lacks: {}\n", verb.object, resource.id(), project.command("plan")));
     Ok(Exit::Done)

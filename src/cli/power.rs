@@ -17,7 +17,11 @@ pub(super) async fn run(global: &Global, verb: &Names, power: Power) -> Result<E
     let results = join_all(names.iter().map(|name| {
         let machine = &project.desired.machines[name];
         let provider = &project.catalog.providers[&machine.provider];
-        provider.power(name, power, &cx)
+        let cx = &cx;
+        async move {
+            let _turn = cx.limits.turn(Some(machine.provider.as_str())).await;
+            provider.power(name, power, cx).await
+        }
     }))
     .await;
     let mut exit = Exit::Done;

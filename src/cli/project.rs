@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::CommandFactory as _;
 use tokio_util::sync::CancellationToken;
@@ -25,11 +26,14 @@ use crate::note::{Note, has_errors, suggestion};
 use crate::plan::Allowed;
 use crate::provider::DRIVERS;
 use crate::reconcile::{Goal, Proposal, Request, propose};
-use crate::report::{Style, diagnostic};
-use crate::resource::{Context, Failure, Outputs, Progress};
+use crate::report::{Face, First, Pulse, Style, diagnostic};
+use crate::resource::{Context, Failure, Limits, Outputs, Progress};
 use crate::saved::Basis;
 use crate::store::{Place, Postgres, Target};
 use crate::transport::quote;
+
+/// What takes longer than this is told of.
+const SOON: Duration = Duration::from_millis(80);
 
 /// Prints data. A reader that closed the pipe has had enough.
 pub(super) fn say(text: &str) {
@@ -54,6 +58,8 @@ pub(super) struct Project {
     pub(super) contact: Contact,
     /// The settings on machines' drives that it was made with.
     pub(super) drives: Seen,
+    /// What may be asked of whom, and for how long.
+    limits: Limits,
     /// What there was to say about it.
     pub(super) said: String,
     /// The flags that say what the project is, for the command that goes on from here.
@@ -71,25 +77,28 @@ pub(super) struct Broken {
 impl Project {
     /// Loads what the flags name. Warnings are told; errors come back drawn, all of them.
     pub(super) async fn load(global: &Global) -> Result<Self, Error> {
-        let project = Self::load_silently(global).await?;
+        let project = Self::remembering(global, Contact::Allowed, terminal::face(global)).await?;
         tell(&project.said);
         Ok(project)
-    }
-
-    /// The same with the warnings left to the caller.
-    pub(super) async fn load_silently(global: &Global) -> Result<Self, Error> {
-        Self::remembering(global, Contact::Allowed).await
     }
 
     /// The same without contacting anybody.
     pub(super) async fn load_offline(global: &Global) -> Result<Self, Error> {
-        let project = Self::remembering(global, Contact::Forbidden).await?;
+        let project = Self::remembering(global, Contact::Forbidden, terminal::face(global)).await?;
         tell(&project.said);
         Ok(project)
     }
 
-    async fn remembering(global: &Global, contact: Contact) -> Result<Self, Error> {
-        Self::read(global, contact, Seen::new()).await?.remembered(global).await
+    /// The same as [`Project::load`], for who reads it again and again and says so in its own words.
+    pub(super) async fn load_silently(global: &Global) -> Result<Self, Error> {
+        Self::remembering(global, Contact::Allowed, Face::Quiet).await
+    }
+
+    async fn remembering(global: &Global, contact: Contact, face: Face) -> Result<Self, Error> {
+        let reading = Pulse::start(face, "reading the Machinefile", First::After(SOON));
+        let project = Self::read(global, contact, Seen::new()).await?;
+        drop(reading);
+        project.remembered(global).await
     }
 
     /// As [`Project::load`]; the settings are there even when they make no sense.
@@ -128,7 +137,39 @@ impl Project {
         let Meaning { desired, catalog, place, keyring, notes } = meaning;
         let texts = config.contents();
         let words = words(global);
-        Ok(Self { desired, catalog, dirs, place, keyring, texts, config, notes, contact, drives, said, words, style })
+        let limits = catalog::limits(&desired);
+        Ok(Self {
+            desired,
+            catalog,
+            dirs,
+            place,
+            keyring,
+            texts,
+            config,
+            notes,
+            contact,
+            drives,
+            limits,
+            said,
+            words,
+            style,
+        })
+    }
+
+    /// What was asked of providers on behalf of an earlier reading still counts.
+    pub(super) fn going_on_from(self, earlier: &Self) -> Self {
+        Self { limits: self.limits.going_on_from(&earlier.limits), ..self }
+    }
+
+    /// Tells that a look goes on, until it is dropped.
+    pub(super) fn looking(&self, face: Face) -> Pulse {
+        let (machines, providers) = self.size();
+        Pulse::looking(face, machines, providers)
+    }
+
+    /// Machines and providers.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.catalog.machines.len(), self.catalog.providers.len())
     }
 
     /// What a saved plan is bound to before anything is looked at.
@@ -163,6 +204,7 @@ impl Project {
             owner: self.owner().clone(),
             outputs: Outputs::default(),
             progress: Progress::silent(),
+            limits: self.limits.clone(),
             cancel,
             token: String::new(),
         }
@@ -171,20 +213,21 @@ impl Project {
     /// Looks and plans without changing anything, and tells what could not be seen. Settings on drives that are found on the
     /// way become the project's own.
     pub(super) async fn propose(&mut self, global: &Global, request: &Request) -> Result<Proposal, Error> {
-        let mut proposal = self.look(request).await?;
+        let mut proposal = self.look(request, terminal::face(global)).await?;
         if request.goal == Goal::Up
             && let Some(revised) = self.revised(global, Some(&proposal)).await?
         {
             *self = revised;
-            proposal = self.look(request).await?;
+            proposal = self.look(request, terminal::face(global)).await?;
         }
         self.warn_blind(&proposal.sight.blind);
         Ok(proposal)
     }
 
-    async fn look(&self, request: &Request) -> Result<Proposal, Error> {
-        let store = self.place.look().await?;
+    async fn look(&self, request: &Request, face: Face) -> Result<Proposal, Error> {
         let cx = self.context(super::interrupt::token());
+        let _looking = self.looking(face);
+        let store = self.place.look().await?;
         let looking = propose(&self.catalog, request, store.as_deref(), &cx);
         tokio::select! {
             proposal = looking => Ok(proposal?),

@@ -1,6 +1,6 @@
 //! `machine up`, and the way from a plan to a done one that it shares with `destroy`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 
@@ -13,8 +13,9 @@ use super::project::{Project, say, tell};
 use super::run::Run;
 use super::terminal::{self, Stream};
 use super::{refresh, saved, watch};
+use crate::apply::{Event, Events};
 use crate::reconcile::{Converged, Goal, Proposal, Request, converge};
-use crate::report::{self, Detail, Face, Style};
+use crate::report::{self, Detail, Face, Pulse, Style};
 use crate::selection::{Pattern, Selection};
 use crate::store::Store;
 
@@ -98,7 +99,10 @@ pub(super) async fn carry_out(
         let current = newer.as_ref().unwrap_or(project);
         let cx = current.context(run.cancel.clone());
         let mut outdated = false;
+        let looking = Arc::new(Mutex::new(Some(current.looking(run.face))));
+        let events = looking_again(&run.events, &looking, run.face, current.size());
         let show = |proposal: &Proposal, round: usize| {
+            drop(looking.lock().expect("no holder panics").take());
             if matches!(run.face, Face::Tty | Face::Plain) {
                 tell(&adopted(proposal));
             }
@@ -116,7 +120,8 @@ pub(super) async fn carry_out(
             run.show(&proposal.plan);
             consent(proposal, round, &run.cancel)
         };
-        let converged = converge(&current.catalog, request, &run.store, &cx, &run.events, show).await?;
+        let converged = converge(&current.catalog, request, &run.store, &cx, &events, show).await?;
+        drop(looking.lock().expect("no holder panics").take());
         let settled = matches!(converged, Converged::Fully { .. });
         if request.goal == Goal::Up
             && look < MOST_LOOKS
@@ -145,6 +150,18 @@ fn adopted(proposal: &Proposal) -> String {
         1 => "adopted: 1 resource that is there with our label and was in no record\n".to_owned(),
         n => format!("adopted: {n} resources that are there with our label and were in no record\n"),
     }
+}
+
+/// The same events; after the last of an apply, the look that follows it gives signs of life.
+fn looking_again(events: &Events, looking: &Arc<Mutex<Option<Pulse>>>, face: Face, machines: (usize, usize)) -> Events {
+    let (events, looking) = (events.clone(), Arc::clone(looking));
+    Events::new(move |event| {
+        let ended = matches!(event, Event::Ended { .. });
+        events.send(event);
+        if ended {
+            *looking.lock().expect("no holder panics") = Some(Pulse::looking(face, machines.0, machines.1));
+        }
+    })
 }
 
 /// Says how it ended. Programs read it from the events and the exit code.

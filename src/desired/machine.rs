@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Card, Disk, Engine, Image};
+use super::{Card, Disk, Engine, Image, Timeouts};
 use crate::cloud_init::Piece;
 use crate::id::Name;
 use crate::value::Path;
@@ -17,7 +18,8 @@ pub struct Machine {
     /// Key into [`super::Desired::providers`].
     pub provider: Name,
     pub image: Image,
-    pub resources: Resources,
+    /// Shared by the members of a counted machine.
+    pub resources: Arc<Resources>,
     /// `None` when the Machinefile says `engine: false`.
     pub engine: Option<Engine>,
     /// Ports of the computer the command runs on that lead into a local machine.
@@ -25,6 +27,8 @@ pub struct Machine {
     pub ssh: Ssh,
     /// The user's own parts of the cloud-init user-data.
     pub user_data: Vec<Piece>,
+    /// How long operations on it may take.
+    pub timeouts: Timeouts,
     /// Where `protect: true` is written, such as `Machinefile.yaml:7`; `None` when the machine may go.
     pub protect: Option<String>,
     /// Settings within the machine, `resources.cpus`, that are left alone once it is there.

@@ -13,6 +13,7 @@ pub mod quantity;
 mod resolve;
 mod secret;
 mod store;
+mod timeouts;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub use machine::{Forward, Machine, Protocol, Resources, Ssh};
 pub use resolve::{Driver, Surroundings, resolve};
 pub use secret::{Secret, SecretError};
 pub use store::Store;
+pub use timeouts::Timeouts;
 
 use crate::id::{Name, Owner};
 use crate::value::{Path, Value};
@@ -44,6 +46,8 @@ pub struct Desired {
     pub groups: BTreeMap<Name, Vec<Name>>,
     /// What machines may have been called before, by their name now.
     pub moved: BTreeMap<Name, Vec<Name>>,
+    /// For what belongs to no declared machine, such as one that is to be deleted.
+    pub timeouts: Timeouts,
     pub compose: BTreeMap<Name, ComposeProject>,
 }
 

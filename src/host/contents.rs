@@ -11,7 +11,7 @@ use crate::host::engine::daemon::{self, Daemon};
 use crate::host::filesystem::{self, volume::Volume};
 use crate::host::reach::Reach;
 use crate::id::ResourceId;
-use crate::resource::{Context, Failure, Found, Parent, Resource, Source};
+use crate::resource::{Context, Failure, Found, Page, Parent, Resource, Source};
 
 /// The listing of one machine.
 #[derive(Debug)]
@@ -31,10 +31,10 @@ impl Source for Contents {
         self.reach.id.as_str()
     }
 
-    async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure> {
+    async fn list(&self, cx: &Context, _from: Option<&str>) -> Result<Page, Failure> {
         // What is on a machine that does not answer is looked for once it does.
         if self.reach.unready(cx).is_some() {
-            return Ok(Vec::new());
+            return Ok(Page::default());
         }
         let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
         let slug = cx.owner.slug();
@@ -54,7 +54,7 @@ impl Source for Contents {
         });
         let id = ResourceId::new(authorized::KIND, &self.reach.name);
         let keys = authorized::observed(&facts).map(|attributes| Found { id, attributes });
-        Ok(projects.chain(daemon).chain(disks).chain(keys).collect())
+        Ok(Page::whole(projects.chain(daemon).chain(disks).chain(keys).collect()))
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {

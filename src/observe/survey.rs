@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::id::ResourceId;
-use crate::resource::{Context, Failure, Found, Resource, Retry, Source};
+use crate::resource::{Context, Failure, Found, Page, Resource, Retry, Source, Turn};
 use crate::value::Attributes;
 
 /// What the sources listed.
@@ -34,16 +34,38 @@ pub(super) async fn survey(sources: &[Arc<dyn Source>], cx: &Context) -> Survey 
     survey
 }
 
-/// A listing that fails in passing is asked for again: being blind costs more than waiting.
-async fn list(source: &dyn Source, cx: &Context) -> Result<Vec<Found>, Failure> {
+/// All pages of a listing.
+pub(super) async fn list(source: &dyn Source, cx: &Context) -> Result<Vec<Found>, Failure> {
+    let mut turn = cx.limits.turn(Some(source.name())).await;
+    let (mut found, mut next) = (Vec::new(), None::<String>);
+    loop {
+        let mut page = page(source, next.as_deref(), &mut turn, cx).await?;
+        found.append(&mut page.found);
+        next = page.next;
+        if next.is_none() {
+            return Ok(found);
+        }
+        if let Some(turn) = &mut turn {
+            turn.go_on().await;
+        }
+    }
+}
+
+/// A page that cannot be had in passing is asked for again: being blind costs more than waiting.
+async fn page(source: &dyn Source, from: Option<&str>, turn: &mut Option<Turn>, cx: &Context) -> Result<Page, Failure> {
     let mut wait = FIRST_WAIT;
     loop {
-        match source.list(cx).await {
-            Err(failure) if wait <= LAST_WAIT && !cx.cancel.is_cancelled() => match failure.retry {
-                Retry::Never => return Err(failure),
-                Retry::Later(asked) => tokio::time::sleep(asked.unwrap_or(wait)).await,
-            },
+        let failure = match source.list(cx, from).await {
+            Err(failure) if wait <= LAST_WAIT && !cx.cancel.is_cancelled() => failure,
             result => return result,
+        };
+        let Retry::Later(asked) = failure.retry else { return Err(failure) };
+        if let (Some(turn), Some(asked)) = (&*turn, asked) {
+            turn.budget().refused(asked);
+        }
+        tokio::time::sleep(asked.unwrap_or(wait)).await;
+        if let Some(turn) = turn {
+            turn.go_on().await;
         }
         wait *= 2;
     }

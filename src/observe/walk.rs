@@ -6,10 +6,10 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::former::Former;
-use super::survey::Survey;
+use super::survey::{self, Survey};
 use super::{Observed, Question};
 use crate::graph::{Graph, Queue};
-use crate::resource::{Context, Failure, Link, Observation, Resource};
+use crate::resource::{Context, Failure, Link, Observation, Resource, Work, overdue};
 use crate::value::Attributes;
 
 #[derive(Default)]
@@ -114,13 +114,13 @@ struct Look {
 }
 
 async fn look(resource: &dyn Resource, cx: &Context) -> Look {
-    let observation = resource.read(cx).await;
+    let observation = read(resource, cx).await;
     let mut look = Look { observation, inside: Vec::new(), blind: Vec::new() };
     let (Observation::Present(attributes), Some(source)) = (&look.observation, resource.contents()) else {
         return look;
     };
     cx.outputs.set(resource.id().clone(), attributes.clone());
-    match source.list(cx).await {
+    match survey::list(source, cx).await {
         Ok(found) => {
             for item in found {
                 if let Some(resource) = source.revive(&item) {
@@ -131,6 +131,13 @@ async fn look(resource: &dyn Resource, cx: &Context) -> Look {
         Err(failure) => look.blind.push((source.name().to_owned(), failure)),
     }
     look
+}
+
+async fn read(resource: &dyn Resource, cx: &Context) -> Observation {
+    let _turn = cx.limits.turn(resource.realm()).await;
+    let time = cx.limits.time(resource, Work::Read);
+    let read = tokio::time::timeout(time, resource.read(cx)).await;
+    read.unwrap_or_else(|_| Observation::Unreadable(overdue(resource, Work::Read, time).to_string()))
 }
 
 fn note(graph: &Graph, position: usize, observation: Observation, observed: &mut Observed, cx: &Context) {

@@ -27,7 +27,7 @@ pub(super) fn confirmed(
         let token = recorded.records.get(id).map_or(&intent.token, |record| &record.token).clone();
         let realm = node.resource.realm().map(str::to_owned);
         let parents = node.resource.parents().to_vec();
-        Some((id.clone(), Record { attributes: attributes.clone(), parents, token, realm }))
+        Some((id.clone(), Record { attributes: attributes.clone().into(), parents, token, realm }))
     };
     recorded.intents.iter().filter_map(confirm).collect()
 }
@@ -52,7 +52,7 @@ pub(super) fn adopted(
         let resource = &node.resource;
         let attributes = observed.get(resource.id()).attributes().filter(|_| !open.contains(resource.id()))?.clone();
         let (parents, realm) = (resource.parents().to_vec(), resource.realm().map(str::to_owned));
-        Some((resource.id().clone(), Record { attributes, parents, token: String::new(), realm }))
+        Some((resource.id().clone(), Record { attributes: attributes.into(), parents, token: String::new(), realm }))
     };
     unknown.into_iter().filter_map(adopt).collect()
 }

@@ -60,6 +60,12 @@ impl Schedule {
         Self { queue, resources, steps }
     }
 
+    /// Where in the plan the step of a vertex stands.
+    #[must_use]
+    pub fn index(&self, vertex: usize) -> Option<usize> {
+        self.steps[vertex % self.resources]
+    }
+
     /// The step a vertex belongs to and its half; `None` for a vertex that only carries order.
     #[must_use]
     pub fn step<'a>(&self, vertex: usize, plan: &'a Plan) -> Option<(&'a Step, Phase)> {

@@ -75,11 +75,13 @@ pub enum SettingKind {
     Path,
     /// `100ms`, `2s`, `5m`.
     Duration,
-    /// Per second: `50/s`.
+    /// `50/s`, `100/m`, `5000/h`.
     Rate,
     /// Between 0 and 1.
     Fraction,
     Integer,
+    /// From 1.
+    Count,
     Flag,
     /// A reference, or the secret written out: [`setting::secret`].
     Secret,
@@ -95,6 +97,22 @@ pub struct Setting {
     /// As shown to users; `None` when it must be given.
     pub default: Option<&'static str>,
 }
+
+/// What every provider takes beside its driver's own settings: see [`crate::catalog::limits`].
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: setting::RATE,
+        kind: SettingKind::Rate,
+        doc: "How many calls may begin in any second (`10/s`), minute (`100/m`) or hour (`5000/h`).",
+        default: Some("unlimited"),
+    },
+    Setting {
+        name: setting::CONCURRENCY,
+        kind: SettingKind::Count,
+        doc: "How many operations may run there at once, within `--parallel`.",
+        default: Some("unlimited"),
+    },
+];
 
 /// What a machine is made of at a provider.
 #[derive(Debug)]
@@ -173,6 +191,13 @@ pub struct Driver {
     /// How it takes each setting of a machine.
     pub capabilities: &'static [desired::Capability],
     pub open: fn(&Site<'_>) -> Opened,
+}
+
+impl Driver {
+    /// All that a provider of it takes.
+    pub fn all_settings(&self) -> impl Iterator<Item = &'static Setting> + Clone {
+        self.settings.iter().chain(SETTINGS)
+    }
 }
 
 /// Every driver there is.

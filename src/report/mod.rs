@@ -1,6 +1,7 @@
 //! Telling people and programs: folds plans, events and findings into text. Never calls a provider.
 
 mod audit;
+mod busy;
 pub mod configuration;
 pub mod diagnostic;
 mod difference;
@@ -11,6 +12,7 @@ mod plan;
 mod plan_json;
 mod plan_markdown;
 mod progress;
+mod pulse;
 mod style;
 mod text;
 
@@ -22,4 +24,5 @@ pub use plan::{Detail, ignored_differences, plan};
 pub use plan_json::{plan_event, plan_json, plan_schema};
 pub use plan_markdown::plan_markdown;
 pub use progress::{Face, Reporter};
+pub use pulse::{First, Pulse};
 pub use style::Style;

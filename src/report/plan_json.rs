@@ -189,7 +189,11 @@ struct Counts {
 /// How many steps a plan has of each kind, as one line among the events of a run.
 #[must_use]
 pub fn plan_event(plan: &Plan) -> String {
-    let line = serde_json::json!({"format": 1, "event": "plan", "summary": counts(plan)});
+    let vanishing = plan.vanishing.iter();
+    let vanishing: Vec<_> = vanishing
+        .map(|gone| serde_json::json!({"resource": gone.resource.as_str(), "with": gone.with.as_str()}))
+        .collect();
+    let line = serde_json::json!({"format": 1, "event": "plan", "summary": counts(plan), "vanishing": vanishing});
     format!("{line}\n")
 }
 

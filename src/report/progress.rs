@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::busy::Busy;
 use super::style::Style;
 use super::text::elapsed;
 use crate::apply::Event;
@@ -29,7 +30,7 @@ pub enum Face {
 pub struct Reporter {
     face: Face,
     style: Style,
-    bars: Mutex<Bars>,
+    bars: Arc<Mutex<Bars>>,
 }
 
 struct Bars {
@@ -38,6 +39,7 @@ struct Bars {
     last: HashMap<ResourceId, String>,
     done: usize,
     steps: usize,
+    busy: Busy,
 }
 
 impl std::fmt::Debug for Reporter {
@@ -49,9 +51,13 @@ impl std::fmt::Debug for Reporter {
 impl Reporter {
     #[must_use]
     pub fn new(face: Face, style: Style) -> Self {
-        let bars =
-            Bars { screen: MultiProgress::new(), running: HashMap::new(), last: HashMap::new(), done: 0, steps: 0 };
-        Self { face, style, bars: Mutex::new(bars) }
+        let (running, last, busy) = (HashMap::new(), HashMap::new(), Busy::new(Instant::now()));
+        let bars = Bars { screen: MultiProgress::new(), running, last, done: 0, steps: 0, busy };
+        let bars = Arc::new(Mutex::new(bars));
+        if matches!(face, Face::Plain | Face::Json) {
+            keep_talking(face, &bars);
+        }
+        Self { face, style, bars }
     }
 
     /// Shows one event.
@@ -59,9 +65,14 @@ impl Reporter {
         let mut bars = self.bars.lock().expect("no holder panics");
         match self.face {
             Face::Quiet => {}
-            Face::Json => line(&json_line(event)),
+            Face::Json => {
+                bars.busy.note(event, true, Instant::now());
+                line(&json_line(event));
+            }
             Face::Plain => {
-                if let Some(text) = self.plain(event, &mut bars) {
+                let text = self.plain(event, &mut bars);
+                bars.busy.note(event, text.is_some(), Instant::now());
+                if let Some(text) = text {
                     line(&text);
                 }
             }
@@ -159,12 +170,30 @@ impl Bars {
     }
 }
 
+/// Says what still runs when nothing else was said for a while, as long as there is a reporter.
+fn keep_talking(face: Face, bars: &Arc<Mutex<Bars>>) {
+    let bars = Arc::downgrade(bars);
+    let talk = move || {
+        while let Some(bars) = bars.upgrade() {
+            if let Some(text) = bars.lock().expect("no holder panics").busy.due(face, Instant::now()) {
+                line(&text);
+            }
+            drop(bars);
+            std::thread::sleep(GLANCE);
+        }
+    };
+    // Without a thread there is only less to read.
+    _ = std::thread::Builder::new().name("busy".to_owned()).spawn(talk);
+}
+
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// A closed standard error is no reason to stop half-way through a change.
-fn line(text: &str) {
+pub(super) fn line(text: &str) {
     _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn doing(action: &str) -> &'static str {
+pub(super) fn doing(action: &str) -> &'static str {
     match action {
         "create" => "creating",
         "update" => "changing",

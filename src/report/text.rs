@@ -9,6 +9,13 @@ pub(super) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("{n} {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// `10,000`.
+pub(super) fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 /// `0.4s`, `12s`, `3m05s`.
 pub(super) fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();

@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use tokio_util::sync::CancellationToken;
 
+use super::Limits;
 use crate::id::{Owner, ResourceId};
 use crate::value::{Attributes, Value};
 
@@ -61,6 +62,7 @@ pub struct Context {
     pub owner: Owner,
     pub outputs: Outputs,
     pub progress: Progress,
+    pub limits: Limits,
     /// Set when the user asked to stop; long waits return early with a failure.
     pub cancel: CancellationToken,
     /// The same for every attempt to create this incarnation of the resource; kept by the journal across crashes.

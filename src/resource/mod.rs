@@ -1,20 +1,25 @@
 //! The contract everything converges through: one trait for every thing we touch.
 
+mod budget;
 mod change;
 mod context;
 mod failure;
 mod impact;
+mod limits;
 pub mod mark;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use budget::{Budget, Rate, Turn, Wait};
 pub use change::{Change, concerns, diff, follow, made, moved};
 pub use context::{Context, Outputs, Progress};
 pub use failure::{Failure, Retry};
 pub use impact::{Disruption, Impact};
+pub use limits::{Limits, Times, Work, overdue};
 
 use crate::id::ResourceId;
 use crate::value::Attributes;
@@ -183,6 +188,12 @@ pub trait Resource: Debug + Send + Sync {
         self.listed_by().map(Source::name)
     }
 
+    /// How long it may take over something where the Machinefile does not say. What is cut off is gone on with by the
+    /// next run.
+    fn time(&self, work: Work) -> Duration {
+        work.usual()
+    }
+
     /// The source whose one listing covers this kind; `None` when it must be read by itself.
     fn listed_by(&self) -> Option<&dyn Source> {
         None
@@ -222,14 +233,31 @@ pub struct Found {
     pub attributes: Attributes,
 }
 
+/// A part of a listing.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub found: Vec<Found>,
+    /// Where the next page begins, in the source's own words; `None` on the last one.
+    pub next: Option<String>,
+}
+
+impl Page {
+    /// The whole listing.
+    #[must_use]
+    pub fn whole(found: Vec<Found>) -> Self {
+        Self { found, next: None }
+    }
+}
+
 /// A place that can list, in a few calls, what a project owns there.
 #[async_trait]
 pub trait Source: Debug + Send + Sync {
     /// Unique within a project: the provider's name, or the id of the resource that holds the objects.
     fn name(&self) -> &str;
 
-    /// Everything that carries the owner of the context. A partial answer is an error.
-    async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure>;
+    /// A page of everything that carries the owner of the context: the first one, or the one that `from`, of the page
+    /// before, leads to. One call, where the source can be called. Less than a page is an error.
+    async fn list(&self, cx: &Context, from: Option<&str>) -> Result<Page, Failure>;
 
     /// A handle to an object nobody desires any more, good for reading and deleting it; `None` for an unknown kind.
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>>;

@@ -34,7 +34,7 @@ pub(super) fn settings(catalog: &Catalog) -> BTreeMap<ResourceId, String> {
 /// What the store holds of a resource. An operation that was begun and never ended counts only where the plan has no
 /// step of its own that would go on from there.
 pub(super) fn written(recorded: &Recorded, id: &ResourceId, has_step: bool) -> Option<String> {
-    let record = recorded.records.get(id).map(|record| json!([record.attributes, record.token]));
+    let record = recorded.records.get(id).map(|record| json!([*record.attributes, record.token]));
     let intent = recorded.intents.get(id).filter(|_| !has_step);
     let intent = intent.map(|intent| json!([intent.operation, intent.token]));
     (record.is_some() || intent.is_some()).then(|| digest(&json!([record, intent]).to_string()))

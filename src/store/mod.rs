@@ -2,6 +2,7 @@
 //! the things themselves, so that losing it loses no thing.
 
 mod holder;
+mod kept;
 mod lock;
 mod place;
 mod postgres;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 pub use holder::Holder;
+pub use kept::Kept;
 pub use lock::Lock;
 pub use place::{Claim, Place};
 pub use postgres::{Postgres, Target};
@@ -21,13 +23,12 @@ pub use vault::{Files, Vault};
 
 use crate::id::ResourceId;
 use crate::resource::{Link, Parent};
-use crate::value::Attributes;
 
 /// A resource we have finished making or changing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// As they were when we last wrote or saw them.
-    pub attributes: Attributes,
+    pub attributes: Kept,
     pub parents: Vec<Parent>,
     /// Of the create that made it.
     pub token: String,

@@ -11,7 +11,9 @@ use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::note::Note;
 use libmachine::provider::docker::DRIVER;
 use libmachine::provider::{Provider, Site};
-use libmachine::resource::{Change, Context, Disruption, Impact, Observation, Outputs, Parent, Progress, Resource};
+use libmachine::resource::{
+    Change, Context, Disruption, Impact, Limits, Observation, Outputs, Parent, Progress, Resource,
+};
 use libmachine::value::{self, Value, json};
 use tempfile::TempDir;
 
@@ -68,6 +70,7 @@ impl World {
             owner: self.owner.clone(),
             outputs,
             progress: Progress::silent(),
+            limits: Limits::default(),
             cancel: tokio_util::sync::CancellationToken::new(),
             token: "first".into(),
         }
@@ -81,6 +84,7 @@ impl World {
 
 fn machine(image: Image) -> Machine {
     Machine {
+        timeouts: Default::default(),
         protect: None,
         ignore: Vec::new(),
         tags: BTreeMap::new(),
@@ -92,7 +96,8 @@ fn machine(image: Image) -> Machine {
             cpus: 2,
             disks: BTreeMap::from([(name("root"), Disk::blank(20 << 30))]),
             cards: BTreeMap::new(),
-        },
+        }
+        .into(),
         engine: None,
         ports: Vec::new(),
         ssh: desired::Ssh {
@@ -115,7 +120,9 @@ fn debian() -> Machine {
 
 fn with_disk(mount: Option<&str>) -> Machine {
     let mut web = debian();
-    web.resources.disks.insert(name("data"), Disk { mount: mount.map(str::to_owned), ..Disk::blank(1 << 30) });
+    Arc::make_mut(&mut web.resources)
+        .disks
+        .insert(name("data"), Disk { mount: mount.map(str::to_owned), ..Disk::blank(1 << 30) });
     web
 }
 
@@ -143,7 +150,7 @@ fn a_machine_is_an_image_a_network_volumes_and_a_container() {
 fn what_a_container_cannot_have_is_said_where_it_is_written() {
     let world = World::new();
     let mut small = with_disk(None);
-    small.resources.ram = 64 << 20;
+    Arc::make_mut(&mut small.resources).ram = 64 << 20;
     small.address = [192, 168, 0, 1].into();
     insta::assert_snapshot!(world.findings(&small), @r"
     machines.web.resources.disks.data: disk `data` has no mount point, and a container has no device to show it as
@@ -183,7 +190,7 @@ fn what_a_change_disturbs_is_told() {
 async fn without_an_engine_nothing_is_read_or_made_and_the_reason_is_told() {
     let world = World::new();
     let (provider, cx) = (world.provider(false), world.context());
-    let failure = provider.list(&cx).await.unwrap_err();
+    let failure = provider.list(&cx, None).await.unwrap_err();
     let message = "the Docker Engine at unix:///nowhere/docker.sock cannot be reached: No such file or directory";
     assert!(failure.message.starts_with(message), "{}", failure.message);
     assert_eq!(failure.hint.unwrap(), "install and start it, or say where it is with the provider's `host`");
@@ -196,5 +203,5 @@ async fn without_an_engine_nothing_is_read_or_made_and_the_reason_is_told() {
 #[tokio::test]
 async fn where_no_machine_asks_for_an_engine_none_is_missed() {
     let world = World::new();
-    assert!(world.provider(true).list(&world.context()).await.unwrap().is_empty());
+    assert!(world.provider(true).list(&world.context(), None).await.unwrap().found.is_empty());
 }

@@ -12,7 +12,9 @@ use libmachine::dirs::Dirs;
 use libmachine::host::{Hosts, expand};
 use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::keyring::{Cipher, Keyring};
-use libmachine::resource::{Context, Disruption, Failure, Impact, Observation, Outputs, Progress, Resource, diff};
+use libmachine::resource::{
+    Context, Disruption, Failure, Impact, Limits, Observation, Outputs, Progress, Resource, diff,
+};
 use libmachine::store::Files;
 use libmachine::transport::{Command, Error, Lines, Output, Transport};
 use libmachine::value::{Attributes, Path, Value, json};
@@ -146,6 +148,7 @@ impl World {
             owner: Owner { project: name("shop"), id: None },
             outputs: Outputs::default(),
             progress: Progress::silent(),
+            limits: Limits::default(),
             cancel: CancellationToken::default(),
             token: "t".into(),
         };
@@ -194,6 +197,7 @@ impl World {
 fn machine(version: Option<&str>, options: &Value) -> Machine {
     let (root, raw) = (Disk::blank(10 << 30), Disk::blank(1 << 30));
     Machine {
+        timeouts: Default::default(),
         protect: None,
         ignore: Vec::new(),
         tags: BTreeMap::new(),
@@ -205,7 +209,8 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
             cpus: 1,
             disks: BTreeMap::from([(name("root"), root), (name("raw"), raw)]),
             cards: BTreeMap::new(),
-        },
+        }
+        .into(),
         engine: Some(Engine {
             version: version.map(str::to_owned),
             options: options.as_object().unwrap().clone().into_iter().collect(),
@@ -411,7 +416,7 @@ async fn options_of_an_engine_that_left_the_machinefile_are_taken_back() {
     let world = World::with(None, &json!({}));
     world.present("host").await;
     let source = world.get("host").contents().unwrap();
-    let found = source.list(&world.cx).await.unwrap();
+    let found = source.list(&world.cx, None).await.unwrap().found;
     world.script.answer(APPLY, said(0, ""));
     source.revive(&found[0]).unwrap().delete(&world.cx).await.unwrap();
     let script = &world.script.asked_for(APPLY)[0];
@@ -442,7 +447,7 @@ async fn a_compose_project_that_left_the_machinefile_is_found_and_taken_down() {
     world.present("host").await;
     let source = world.get("host").contents().unwrap();
     world.present("engine.daemon").await;
-    let found = source.list(&world.cx).await.unwrap();
+    let found = source.list(&world.cx, None).await.unwrap().found;
     let names: Vec<_> = found.iter().map(|found| found.id.as_str()).collect();
     assert_eq!(names, ["compose.project/old@web", "engine.daemon/web"]);
     assert_eq!(found[0].attributes["services"], "web missing");
@@ -495,6 +500,6 @@ async fn keys_of_the_machinefile_come_and_go_and_those_of_others_stay() {
     world.script.answer(FACTS, facts(&format!("{there}{granted}")));
     let missing = world.changes("host.authorized-keys").await;
     assert_eq!(missing, [("keys.ssh-rsa …bbbbbbbb2222".into(), Impact::InPlace(Disruption::None, None))]);
-    let found = world.get("host").contents().unwrap().list(&world.cx).await.unwrap();
+    let found = world.get("host").contents().unwrap().list(&world.cx, None).await.unwrap().found;
     assert!(found.iter().any(|found| found.id.as_str() == "host.authorized-keys/web"), "{found:?}");
 }

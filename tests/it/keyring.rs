@@ -8,7 +8,7 @@ use std::sync::Arc;
 use libmachine::dirs::Dirs;
 use libmachine::id::{Name, Owner};
 use libmachine::keyring::{self, Cipher, CipherError, Key, Keyring};
-use libmachine::resource::{Context, Observation, Outputs, Progress, Resource, diff};
+use libmachine::resource::{Context, Limits, Observation, Outputs, Progress, Resource, diff};
 use libmachine::store::{Files, Vault};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ fn context() -> Context {
         owner: owner(),
         outputs: Outputs::default(),
         progress: Progress::silent(),
+        limits: Limits::default(),
         cancel: CancellationToken::default(),
         token: "t".into(),
     }

@@ -29,6 +29,7 @@ mod qemu;
 mod ssh;
 
 mod actions;
+mod budgets;
 mod canary;
 mod consent;
 mod converge;
@@ -36,12 +37,15 @@ mod crash;
 mod documents;
 mod drift;
 mod homes;
+mod interrupt;
 mod live;
 mod order;
 mod plan_runs;
 mod program;
 mod saved;
 mod schedules;
+mod signs;
+mod timeouts;
 mod troubles;
 mod turns;
 

@@ -11,15 +11,15 @@ use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::observe::Observed;
 use libmachine::plan::{Action, Options, Plan, plan};
 use libmachine::resource::{
-    Change, Context, Disruption, Failure, Impact, Link, Observation, Outputs, Parent, Progress, Resource,
+    Change, Context, Disruption, Failure, Impact, Limits, Link, Observation, Outputs, Parent, Progress, Resource,
 };
-use libmachine::store::{self, Recorded, Store, Transition};
+use libmachine::store::Recorded;
 use libmachine::value::Attributes;
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::chance;
-use crate::support::thing::{Thing, id, thing};
+use crate::support::thing::{Nowhere, Thing, id, thing};
 
 type Calls = Arc<Mutex<Vec<(ResourceId, String)>>>;
 
@@ -75,20 +75,6 @@ impl Resource for Noted {
 
     async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
         self.note("delete".to_owned()).await;
-        Ok(())
-    }
-}
-
-/// Takes everything and keeps nothing.
-struct Nowhere;
-
-#[async_trait]
-impl Store for Nowhere {
-    async fn load(&self) -> Result<Recorded, store::Error> {
-        Ok(Recorded::default())
-    }
-
-    async fn write(&self, _transition: Transition) -> Result<(), store::Error> {
         Ok(())
     }
 }
@@ -181,6 +167,7 @@ fn tools(parallel: usize) -> Tools {
             owner: Owner { project: name, id: None },
             outputs: Outputs::default(),
             progress: Progress::silent(),
+            limits: Limits::default(),
             cancel: CancellationToken::new(),
             token: String::new(),
         },

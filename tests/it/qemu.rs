@@ -12,7 +12,7 @@ use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::provider::qemu::{DRIVER, switch};
 use libmachine::provider::{Provider, Site};
 use libmachine::resource::{
-    Change, Context, Disruption, Failure, Impact, Observation, Outputs, Parent, Progress, Resource, diff,
+    Change, Context, Disruption, Failure, Impact, Limits, Observation, Outputs, Parent, Progress, Resource, diff,
 };
 use libmachine::value::{self, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -75,6 +75,7 @@ impl World {
             owner: self.owner.clone(),
             outputs,
             progress: Progress::silent(),
+            limits: Limits::default(),
             cancel: tokio_util::sync::CancellationToken::new(),
             token: "first".into(),
         }
@@ -92,6 +93,7 @@ impl World {
 
 fn machine(image: Image) -> Machine {
     Machine {
+        timeouts: Default::default(),
         protect: None,
         ignore: Vec::new(),
         tags: BTreeMap::new(),
@@ -103,7 +105,8 @@ fn machine(image: Image) -> Machine {
             cpus: 2,
             disks: BTreeMap::from([(name("root"), disk(8))]),
             cards: BTreeMap::new(),
-        },
+        }
+        .into(),
         engine: None,
         ports: Vec::new(),
         ssh: desired::Ssh {
@@ -145,7 +148,7 @@ fn resized(path: &str, before: u64, after: u64) -> Change {
 #[test]
 fn a_machine_is_an_image_disks_a_seed_a_segment_and_a_vm() {
     let mut web = debian();
-    web.resources.disks.insert(name("data"), disk(1));
+    Arc::make_mut(&mut web.resources).disks.insert(name("data"), disk(1));
     let expansion = World::new().provider().expand(&web).unwrap();
     let lines: Vec<_> = expansion.resources.iter().map(|resource| line(resource.as_ref())).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
@@ -199,8 +202,8 @@ fn a_disk_cannot_shrink() {
 fn all_that_a_machine_cannot_have_here_is_said_at_once() {
     let mut web = machine(Image::Catalogue("debian-31".into()));
     web.address = [192, 168, 0, 1].into();
-    web.resources.ram = 1 << 20;
-    web.resources.disks.insert(name("a-name-of-some-length"), disk(1));
+    Arc::make_mut(&mut web.resources).ram = 1 << 20;
+    Arc::make_mut(&mut web.resources).disks.insert(name("a-name-of-some-length"), disk(1));
     let notes = World::new().provider().expand(&web).unwrap_err();
     let lines: Vec<_> = notes.iter().map(|note| format!("{}: {}", note.path, note.message)).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
@@ -236,7 +239,7 @@ async fn a_seed_is_made_found_again_and_removed_without_a_trace() {
     assert_eq!(std::fs::read(world.folder().join("host_key")).unwrap(), host_key);
 
     let provider = world.provider();
-    let found = provider.list(&cx).await.unwrap();
+    let found = provider.list(&cx, None).await.unwrap().found;
     let ids: Vec<_> = found.iter().map(|found| found.id.as_str()).collect();
     assert_eq!(ids, ["qemu.seed/web"]);
     provider.revive(&found[0]).unwrap().delete(&cx).await.unwrap();
@@ -292,7 +295,7 @@ async fn a_folder_of_another_project_is_left_alone() {
     let label = json!({ "project": "other", "id": null, "provider": "local", "machine": "web" });
     std::fs::write(world.folder().join("owner.json"), label.to_string()).unwrap();
     assert!(seed.create(&world.context()).await.unwrap_err().message.contains("project other"));
-    assert!(world.provider().list(&world.context()).await.is_err());
+    assert!(world.provider().list(&world.context(), None).await.is_err());
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use libmachine::catalog::Catalog;
 use libmachine::host::Drives;
 use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::reconcile::{Converged, Goal, Request, converge, propose};
-use libmachine::resource::{Context, Outputs, Parent, Progress, Resource, Source};
+use libmachine::resource::{Context, Limits, Outputs, Parent, Progress, Resource, Source};
 use libmachine::store::Store;
 use libmachine::value::Attributes;
 use proptest::prelude::*;
@@ -175,7 +175,14 @@ impl Trial {
 fn context() -> Context {
     let owner = Owner { project: Name::new("shop").expect("a name"), id: None };
     let (outputs, progress) = (Outputs::default(), Progress::silent());
-    Context { owner, outputs, progress, cancel: CancellationToken::new(), token: String::new() }
+    Context {
+        owner,
+        outputs,
+        progress,
+        limits: Limits::default(),
+        cancel: CancellationToken::new(),
+        token: String::new(),
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::support::thing::id;
 
 fn record() -> Record {
     Record {
-        attributes: attributes! {"cpus": 2, "text": "zero \u{0} and ünicode"},
+        attributes: attributes! {"cpus": 2, "text": "zero \u{0} and ünicode"}.into(),
         parents: vec![Parent::within(id("host/web")), Parent::after(id("key/p"))],
         token: "t".to_owned(),
         realm: Some("sim".to_owned()),

@@ -9,8 +9,12 @@ use crate::support::sandbox::Sandbox;
 use crate::support::thing::id;
 
 fn hold(resource: &str) -> Transition {
-    let record =
-        Record { attributes: libmachine::attributes! {"cpus": 2}, parents: Vec::new(), token: "t".into(), realm: None };
+    let record = Record {
+        attributes: libmachine::attributes! {"cpus": 2}.into(),
+        parents: Vec::new(),
+        token: "t".into(),
+        realm: None,
+    };
     Transition::Hold { id: id(resource), record }
 }
 

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Disk, Engine, Image, Nic, UserData, pattern};
+use super::{Disk, Engine, Image, Nic, Timeouts, UserData, pattern};
 
 /// A machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -43,6 +43,9 @@ pub struct Machine {
     /// Your own cloud-init user-data: a file's path, an http, https or file address (`#sha256=…` pins it), or the text itself when it
     /// begins with `#` or has several lines. A list holds several of them, in order.
     pub cloud_init: Option<UserData>,
+
+    /// How long each operation on it, and on what belongs to it, may take.
+    pub timeouts: Option<Timeouts>,
 
     /// Never deleted or made anew without `--allow-destroy NAME`. Written on the machine and its disks: it holds until
     /// `machine up` has applied `false`, whatever becomes of this file.
@@ -198,6 +201,7 @@ impl Machine {
             ports: self.ports.or_else(|| base.ports.clone()),
             ssh: merged(self.ssh, base.ssh.as_ref(), Ssh::over),
             cloud_init: self.cloud_init.or_else(|| base.cloud_init.clone()),
+            timeouts: merged(self.timeouts, base.timeouts.as_ref(), Timeouts::over),
             protect: self.protect.or(base.protect),
             ignore: self.ignore.or_else(|| base.ignore.clone()),
             tags: merged(self.tags, base.tags.as_ref(), |mut own, base| {

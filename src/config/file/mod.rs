@@ -11,6 +11,7 @@ mod moved;
 mod pattern;
 mod provider;
 mod store;
+mod timeouts;
 mod user_data;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use machine::{Machine, Resources, Size, Ssh};
 pub use moved::Moved;
 pub use provider::Provider;
 pub use store::Store;
+pub use timeouts::Timeouts;
 pub use user_data::{UserData, is_address};
 
 /// Machines, their Docker Engines and the compose projects on them.

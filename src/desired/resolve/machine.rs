@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Scope, disks, ignore, image, order, user_data};
 use crate::config::file;
-use crate::desired::{Card, Engine, Forward, Machine, Protocol, Resources, Ssh, address, quantity};
+use crate::desired::{Card, Engine, Forward, Machine, Protocol, Resources, Ssh, Timeouts, address, quantity};
 use crate::id::Name;
 use crate::note::Note;
 use crate::value::Path;
@@ -34,6 +35,7 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
         user_data.map(|texts| user_data::user_data(scope, texts, &at.join("cloud-init"))).unwrap_or_default();
     let address = written.address.map_or(Some(Ipv4Addr::UNSPECIFIED), |text| fixed_address(scope, &text, at));
     let depends_on = order::names(scope, written.depends_on.as_deref().unwrap_or_default(), &at.join("depends-on"));
+    let timeouts = timeouts(scope, &written.timeouts.unwrap_or_default(), &at.join("timeouts"));
     let protect = written.protect.unwrap_or(false).then(|| scope.place(&at.join("protect")));
     let (resources, engine) = (resources?, engine);
     let ignore =
@@ -45,11 +47,12 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
         name: name.clone(),
         provider: provider?,
         image: image?,
-        resources,
+        resources: Arc::new(resources),
         engine,
         ports,
         ssh: ssh?,
         user_data,
+        timeouts,
         protect,
         ignore,
         tags: written.tags.unwrap_or_default(),
@@ -150,6 +153,23 @@ fn ssh(scope: &mut Scope<'_>, written: file::Ssh, at: &Path) -> Option<Ssh> {
         agent: written.agent.unwrap_or(false),
         wait: written.wait.as_deref().map_or(WAIT, |text| quantity::duration(text).unwrap_or(WAIT)),
     })
+}
+
+/// Each is some time: nothing is done in none.
+pub(super) fn timeouts(scope: &mut Scope<'_>, written: &file::Timeouts, at: &Path) -> Timeouts {
+    let mut time = |text: &Option<String>, key: &str| {
+        let time = quantity::duration(text.as_deref()?);
+        if time.is_none_or(|time| time.is_zero()) {
+            scope.note(Note::error(at.join(key), "nothing can be done in that time").hint("give it some: `10m`"));
+        }
+        time
+    };
+    Timeouts {
+        create: time(&written.create, "create"),
+        read: time(&written.read, "read"),
+        update: time(&written.update, "update"),
+        delete: time(&written.delete, "delete"),
+    }
 }
 
 fn fixed_address(scope: &mut Scope<'_>, text: &str, at: &Path) -> Option<Ipv4Addr> {

@@ -59,10 +59,12 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let moved = moved::names(&mut scope, &machines, &members);
     let compose = compose::projects(&mut scope, &members);
     let providers = std::mem::take(&mut scope.providers);
+    let inherited = config.file.defaults.as_ref().and_then(|defaults| defaults.timeouts.clone()).unwrap_or_default();
+    let timeouts = machine::timeouts(&mut scope, &inherited, &Path::parse("defaults.timeouts"));
     let mut notes = scope.notes;
     let store = store(config, &mut notes);
     let groups = order::groups(&machines, &members);
-    let desired = owner.map(|owner| Desired { owner, store, providers, machines, groups, moved, compose });
+    let desired = owner.map(|owner| Desired { owner, store, providers, machines, groups, moved, timeouts, compose });
     notes.extend(desired.iter().flat_map(check));
     // What follows from a fault that was reported already is not said again.
     notes.retain(|note| !config.faults.iter().any(|fault| are_related(fault, &note.path)));

@@ -35,7 +35,7 @@ use crate::dirs::Dirs;
 use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
 use crate::provider::{Driver, Expansion, Opened, Power, Provider, Site};
-use crate::resource::{Context, Failure, Found, Resource, Source};
+use crate::resource::{Context, Failure, Found, Page, Resource, Source};
 
 use container::Container;
 use engine::Engine;
@@ -119,11 +119,11 @@ impl Source for Docker {
         self.setup.provider.as_str()
     }
 
-    async fn list(&self, _cx: &Context) -> Result<Vec<Found>, Failure> {
+    async fn list(&self, _cx: &Context, _from: Option<&str>) -> Result<Page, Failure> {
         match self.setup.engine().await {
-            Ok(engine) => list::list(&self.setup, engine).await,
+            Ok(engine) => list::list(&self.setup, engine).await.map(Page::whole),
             // On most computers there is none, and nobody asks for one.
-            Err(_) if self.setup.idle => Ok(Vec::new()),
+            Err(_) if self.setup.idle => Ok(Page::default()),
             Err(failure) => Err(failure),
         }
     }

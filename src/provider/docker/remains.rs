@@ -55,8 +55,10 @@ impl Resource for Remains {
     }
 
     async fn read(&self, cx: &Context) -> Observation {
-        match self.place.list(cx).await {
-            Ok(listed) if listed.iter().any(|found| found.id == self.id) => Observation::Present(Attributes::new()),
+        match self.place.list(cx, None).await {
+            Ok(listed) if listed.found.iter().any(|found| found.id == self.id) => {
+                Observation::Present(Attributes::new())
+            }
             Ok(_) => Observation::Absent,
             Err(failure) => Observation::Unreadable(failure.message),
         }

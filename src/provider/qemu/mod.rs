@@ -43,7 +43,7 @@ use crate::dirs::Dirs;
 use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
 use crate::provider::{Driver, Expansion, Power, Provider, Site};
-use crate::resource::{Context, Failure, Found, Resource, Source};
+use crate::resource::{Context, Failure, Found, Page, Resource, Source};
 
 use accelerator::Accelerator;
 use folder::Folder;
@@ -110,8 +110,8 @@ impl Source for Qemu {
         self.setup.provider.as_str()
     }
 
-    async fn list(&self, _cx: &Context) -> Result<Vec<Found>, Failure> {
-        list::list(&self.setup).await
+    async fn list(&self, _cx: &Context, _from: Option<&str>) -> Result<Page, Failure> {
+        list::list(&self.setup).await.map(Page::whole)
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {

@@ -18,7 +18,7 @@ use crate::cloud_init::{budget, encode};
 use crate::desired;
 use crate::id::{Name, ResourceId};
 use crate::note::Note;
-use crate::resource::{Context, Failure, Found, Parent, Resource, Source, mark};
+use crate::resource::{Context, Failure, Found, Page, Parent, Resource, Source, mark};
 use crate::value::{Attributes, Value, json};
 use object::Object;
 use size::Size;
@@ -95,11 +95,11 @@ impl Source for Simulated {
         &self.name
     }
 
-    async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure> {
-        if let Some(token) = &self.token {
+    async fn list(&self, cx: &Context, from: Option<&str>) -> Result<Page, Failure> {
+        if let (Some(token), None) = (&self.token, from) {
             token.reveal().await.map_err(|error| Failure::new(format!("`token` cannot be had: {error}")))?;
         }
-        self.world.list(&cx.owner.slug()).await
+        self.world.list(&cx.owner.slug(), from).await
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use super::world::World;
 use crate::id::ResourceId;
-use crate::resource::{Change, Context, Disruption, Failure, Found, Impact, Observation, Parent, Resource, Source};
+use crate::resource::{
+    Change, Context, Disruption, Failure, Found, Impact, Observation, Page, Parent, Resource, Source,
+};
 use crate::value::{Attributes, Value, json};
 
 /// What the world keeps of what an object hangs on.
@@ -107,8 +109,8 @@ impl Source for Listing {
         &self.name
     }
 
-    async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure> {
-        self.world.list(&cx.owner.slug()).await
+    async fn list(&self, cx: &Context, from: Option<&str>) -> Result<Page, Failure> {
+        self.world.list(&cx.owner.slug(), from).await
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {

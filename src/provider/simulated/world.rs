@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::weather::{Fate, Weather, storm};
 use crate::desired::{Forward, Protocol};
 use crate::id::ResourceId;
-use crate::resource::{Change, Failure, Found, Link, Parent, made};
+use crate::resource::{Change, Failure, Found, Link, Page, Parent, made};
 use crate::value::{Attributes, Value};
 
 const SCHEMA: &str = "
@@ -22,6 +22,9 @@ const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS ports_by_holder ON ports (owner, id);
     CREATE TABLE IF NOT EXISTS born (owner TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (owner, id)) WITHOUT ROWID;";
+
+/// How much one call lists at most.
+const PAGE: u32 = 1000;
 
 /// Takes an object and everything inside it.
 const REMOVE: &str = "
@@ -44,19 +47,24 @@ impl World {
         Self { path, weather, connection: Mutex::new(None) }
     }
 
-    pub(super) async fn list(&self, owner: &str) -> Result<Vec<Found>, Failure> {
+    /// A page of what an owner has, in the order of ids: what comes after `from`.
+    pub(super) async fn list(&self, owner: &str, from: Option<&str>) -> Result<Page, Failure> {
         let lag = i64::try_from(self.weather.list_lag.as_millis()).unwrap_or(i64::MAX);
         self.call(false, |db| {
-            let text = "SELECT id, attributes FROM objects WHERE owner = ?1 AND (?2 = 0 OR NOT EXISTS
-                (SELECT 1 FROM born WHERE born.owner = ?1 AND born.id = objects.id AND born.at > ?3))";
+            let text = "SELECT id, attributes FROM objects WHERE owner = ?1 AND id > ?4 AND (?2 = 0 OR NOT EXISTS
+                (SELECT 1 FROM born WHERE born.owner = ?1 AND born.id = objects.id AND born.at > ?3))
+                ORDER BY id LIMIT ?5";
             let mut statement = db.prepare_cached(text)?;
-            let mut rows = statement.query(params![owner, lag, now() - lag])?;
-            let mut found = Vec::new();
+            let mut rows = statement.query(params![owner, lag, now() - lag, from.unwrap_or(""), PAGE])?;
+            let (mut page, mut read) = (Page::default(), 0_u32);
             while let Some(row) = rows.next()? {
-                let Some(id) = ResourceId::parse(row.get_ref(0)?.as_str()?) else { continue };
-                found.push(Found { id, attributes: parse(row.get_ref(1)?.as_str()?)? });
+                let text = row.get_ref(0)?.as_str()?;
+                read += 1;
+                page.next = (read == PAGE).then(|| text.to_owned());
+                let Some(id) = ResourceId::parse(text) else { continue };
+                page.found.push(Found { id, attributes: parse(row.get_ref(1)?.as_str()?)? });
             }
-            Ok(found)
+            Ok(page)
         })
         .await
     }

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Transaction};
 
 use super::trouble::Trouble;
 use crate::id::ResourceId;
-use crate::store::{Error, Intent, Record, Recorded, Transition, parents_from_text, parents_to_text};
+use crate::store::{Error, Intent, Kept, Record, Recorded, Transition, parents_from_text, parents_to_text};
 
 /// Columns of rows that are written together.
 struct Columns<const N: usize>([Vec<Option<String>>; N]);
@@ -37,7 +37,7 @@ pub(super) async fn write(to: &Transaction<'_>, project: &str, all: &[Transition
                 log.push([Some(id.as_str()), Some("begin"), Some(operation.as_str())]);
             }
             Transition::Hold { id, record } => {
-                let attributes = serde_json::to_string(&record.attributes).expect("JSON values");
+                let attributes = record.attributes.to_text();
                 let parents = parents_to_text(&record.parents);
                 let row = [id.as_str(), &attributes, &parents, &record.token].map(Some);
                 held.push([row[0], row[1], row[2], row[3], record.realm.as_deref()]);
@@ -86,7 +86,7 @@ pub(super) async fn load(client: &Client, project: &str, place: &str) -> Result<
     for row in client.query(text, &[&project]).await? {
         let Some(id) = ResourceId::parse(row.get(0)) else { continue };
         let odd = |why: serde_json::Error| Error::Garbled { place: place.to_owned(), why: format!("{id}: {why}") };
-        let attributes = serde_json::from_str(row.get(1)).map_err(odd)?;
+        let attributes = Kept::from_text(row.get(1)).map_err(odd)?;
         let parents = parents_from_text(row.get(2)).map_err(odd)?;
         recorded.records.insert(id, Record { attributes, parents, token: row.get(3), realm: row.get(4) });
     }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::id::ResourceId;
-use crate::store::{Intent, Record, Recorded, Transition, parents_from_text, parents_to_text};
+use crate::store::{Intent, Kept, Record, Recorded, Transition, parents_from_text, parents_to_text};
 
 /// How many past runs are remembered.
 const RUNS: i64 = 100;
@@ -41,7 +41,7 @@ pub(super) fn write(to: &Transaction<'_>, transition: &Transition) -> rusqlite::
         }
         Transition::Hold { id, record } => {
             to.prepare_cached("DELETE FROM intents WHERE resource = ?1")?.execute([id.as_str()])?;
-            let attributes = serde_json::to_string(&record.attributes).expect("JSON values");
+            let attributes = record.attributes.to_text();
             let parents = parents_to_text(&record.parents);
             let text = "INSERT OR REPLACE INTO records (resource, attributes, parents, token, realm, at)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -71,7 +71,7 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Recorded> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Some(id) = ResourceId::parse(row.get_ref(0)?.as_str()?) else { continue };
-        let attributes = serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|why| odd(1, why))?;
+        let attributes = Kept::from_text(row.get_ref(1)?.as_str()?).map_err(|why| odd(1, why))?;
         let parents = parents_from_text(row.get_ref(2)?.as_str()?).map_err(|why| odd(2, why))?;
         recorded.records.insert(id, Record { attributes, parents, token: row.get(3)?, realm: row.get(4)? });
     }

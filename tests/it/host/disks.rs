@@ -22,7 +22,7 @@ fn ext4() -> Disk {
 fn world(disk: Disk) -> World {
     let mut machine = machine(None, &json!({}));
     machine.engine = None;
-    machine.resources.disks.insert(name("data"), disk);
+    Arc::make_mut(&mut machine.resources).disks.insert(name("data"), disk);
     World::of(&machine, &BTreeMap::from([(name("data"), DATA.to_owned())]))
 }
 
@@ -193,7 +193,7 @@ async fn a_disk_that_left_the_machinefile_is_found_and_let_go() {
     seen(&world, &format!("{files}\n\x1efstab\n{LINE}\n"));
     world.present("host").await;
     let source = world.get("host").contents().unwrap();
-    let found = source.list(&world.cx).await.unwrap();
+    let found = source.list(&world.cx, None).await.unwrap().found;
     let names: Vec<_> = found.iter().map(|found| found.id.as_str()).collect();
     assert_eq!(names, ["host.filesystem/web.data", "host.filesystem/web.old-cache"]);
     let left = source.revive(&found[1]).unwrap();
@@ -207,7 +207,7 @@ async fn a_disk_that_left_the_machinefile_is_found_and_let_go() {
 #[tokio::test]
 async fn the_engine_waits_for_the_disks_that_it_may_lie_on() {
     let mut machine = machine(None, &json!({}));
-    machine.resources.disks.insert(name("data"), ext4());
+    Arc::make_mut(&mut machine.resources).disks.insert(name("data"), ext4());
     let world = World::of(&machine, &BTreeMap::from([(name("data"), DATA.to_owned())]));
     let parents = world.get("engine.package").parents();
     assert!(parents.iter().any(|parent| parent.id.as_str() == "host.filesystem/web.data"), "{parents:?}");

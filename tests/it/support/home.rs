@@ -13,7 +13,7 @@ use libmachine::id::Owner;
 use libmachine::keyring::{Cipher, Keyring};
 use libmachine::provider::DRIVERS;
 use libmachine::reconcile::{Converged, Goal, Request, converge, propose};
-use libmachine::resource::{Context, Outputs, Progress};
+use libmachine::resource::{Context, Limits, Outputs, Progress};
 use libmachine::schema;
 use libmachine::store::{Files, Sqlite, Store};
 use libmachine::value::Value;
@@ -146,5 +146,12 @@ impl Home {
 
 pub fn context(owner: Owner) -> Context {
     let (outputs, progress) = (Outputs::default(), Progress::silent());
-    Context { owner, outputs, progress, cancel: CancellationToken::new(), token: String::new() }
+    Context {
+        owner,
+        outputs,
+        progress,
+        limits: Limits::default(),
+        cancel: CancellationToken::new(),
+        token: String::new(),
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use libmachine::id::ResourceId;
 use libmachine::resource::{
-    Change, Context, Disruption, Failure, Found, Impact, Link, Observation, Parent, Resource, Source,
+    Change, Context, Disruption, Failure, Found, Impact, Link, Observation, Page, Parent, Resource, Source,
 };
 use libmachine::store::{Error, Intent, Record, Recorded, Store, Transition};
 use libmachine::value::Attributes;
@@ -117,14 +117,14 @@ impl Source for Listing {
         "ledger"
     }
 
-    async fn list(&self, _cx: &Context) -> Result<Vec<Found>, Failure> {
+    async fn list(&self, _cx: &Context, _from: Option<&str>) -> Result<Page, Failure> {
         let (now, lag) = (Instant::now(), self.ledger.lag);
         let mut book = self.ledger.book.lock().expect("no holder panics");
         book.calls += 1;
         let old = |object: &&Object| lag.is_zero() || now.duration_since(object.born) >= lag;
         let found =
             |(id, object): (&ResourceId, &Object)| Found { id: id.clone(), attributes: object.attributes.clone() };
-        Ok(book.objects.iter().filter(|(_, object)| old(object)).map(found).collect())
+        Ok(Page::whole(book.objects.iter().filter(|(_, object)| old(object)).map(found).collect()))
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use libmachine::catalog::Catalog;
 use libmachine::id::ResourceId;
 use libmachine::resource::{
-    Change, Context, Disruption, Failure, Found, Impact, Observation, Parent, Resource, Source,
+    Change, Context, Disruption, Failure, Found, Impact, Observation, Page, Parent, Resource, Source,
 };
 use libmachine::store::{Error, Recorded, Store, Transition};
 use libmachine::value::Attributes;
@@ -102,8 +102,8 @@ impl Source for MortalSource {
         self.inner.name()
     }
 
-    async fn list(&self, cx: &Context) -> Result<Vec<Found>, Failure> {
-        self.inner.list(cx).await
+    async fn list(&self, cx: &Context, from: Option<&str>) -> Result<Page, Failure> {
+        self.inner.list(cx, from).await
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {

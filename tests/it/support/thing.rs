@@ -10,7 +10,7 @@ use libmachine::plan::{Limit, Options, Plan, plan};
 use libmachine::report::{Detail, Style, plan as print};
 use libmachine::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use libmachine::selection::{Pattern, Selection, Tags};
-use libmachine::store::{Intent, Record, Recorded};
+use libmachine::store::{self, Intent, Record, Recorded, Store, Transition};
 use libmachine::value::{Attributes, Path};
 
 /// Of kind `box` it is a machine: it has an address and a host key that only the world decides. Changes to `image` replace and lose data, to `size` downwards are refused, to `cpus` reboot, to others do nothing.
@@ -177,7 +177,7 @@ impl Scene {
     }
 
     pub fn recorded(mut self, name: &str, attributes: Attributes) -> Self {
-        let record = Record { attributes, parents: Vec::new(), token: "t".to_owned(), realm: None };
+        let record = Record { attributes: attributes.into(), parents: Vec::new(), token: "t".to_owned(), realm: None };
         self.recorded.records.insert(id(name), record);
         self
     }
@@ -199,5 +199,19 @@ impl Scene {
     /// The plan as users see it.
     pub fn printed(&self) -> String {
         print(&self.plan(), Detail::Changes, Style::PLAIN)
+    }
+}
+
+/// Takes everything and keeps nothing.
+pub struct Nowhere;
+
+#[async_trait]
+impl Store for Nowhere {
+    async fn load(&self) -> Result<Recorded, store::Error> {
+        Ok(Recorded::default())
+    }
+
+    async fn write(&self, _transition: Transition) -> Result<(), store::Error> {
+        Ok(())
     }
 }
