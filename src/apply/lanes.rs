@@ -9,7 +9,7 @@ use crate::resource::{Budget, Limits, Turn, Wait};
 
 #[derive(Default)]
 pub(super) struct Lanes {
-    lanes: Vec<Lane>,
+    all: Vec<Lane>,
     by_realm: HashMap<String, usize>,
     /// Where to look first, so that every lane has its share.
     next: usize,
@@ -31,25 +31,24 @@ impl Lanes {
     pub(super) fn add(&mut self, ready: Vec<(usize, Option<&str>)>, limits: &Limits) {
         for (vertex, realm) in ready.into_iter().rev() {
             let realm = realm.filter(|realm| limits.budget(Some(realm)).is_some());
-            let lane = match self.by_realm.get(realm.unwrap_or_default()) {
-                Some(lane) => *lane,
-                None => {
-                    let budget = limits.budget(realm).cloned();
-                    self.lanes.push(Lane { budget, ready: VecDeque::new() });
-                    self.by_realm.insert(realm.unwrap_or_default().to_owned(), self.lanes.len() - 1);
-                    self.lanes.len() - 1
-                }
+            let lane = if let Some(lane) = self.by_realm.get(realm.unwrap_or_default()) {
+                *lane
+            } else {
+                let budget = limits.budget(realm).cloned();
+                self.all.push(Lane { budget, ready: VecDeque::new() });
+                self.by_realm.insert(realm.unwrap_or_default().to_owned(), self.all.len() - 1);
+                self.all.len() - 1
             };
-            self.lanes[lane].ready.push_front(vertex);
+            self.all[lane].ready.push_front(vertex);
         }
     }
 
     /// The next that its provider lets in. Otherwise when to ask again; `None` when something has to end first.
     pub(super) fn take(&mut self) -> Result<Start, Option<Instant>> {
         let mut opens: Option<Instant> = None;
-        for at in 0..self.lanes.len() {
-            let at = (self.next + at) % self.lanes.len();
-            let lane = &mut self.lanes[at];
+        for at in 0..self.all.len() {
+            let at = (self.next + at) % self.all.len();
+            let lane = &mut self.all[at];
             let Some(vertex) = lane.ready.front().copied() else { continue };
             let turn = match lane.budget.as_ref().map(Budget::try_enter).transpose() {
                 Ok(turn) => turn,

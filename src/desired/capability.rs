@@ -27,8 +27,17 @@ pub struct Capability {
 pub const BOOT: &str = "<boot>";
 
 /// Settings that no driver sees: they are carried out before or after it. With all that is below them.
-pub const APART: &[&str] =
-    &["provider", "count", "depends-on", "mandatory", "ignore", "engine", "ssh", "resources.cloud-init-url"];
+pub const APART: &[&str] = &[
+    "provider",
+    "count",
+    "depends-on",
+    "mandatory",
+    "ignore",
+    "timeouts",
+    "engine",
+    "ssh",
+    "resources.cloud-init-url",
+];
 
 impl Support {
     /// Why a setting that must hold does not; `None` when it does.

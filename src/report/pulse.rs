@@ -172,7 +172,7 @@ mod tests {
             event["seconds"].as_f64().expect("a number")
         };
         let times: Vec<_> = lines.iter().map(seconds).collect();
-        assert_eq!(times[0], 0.0);
+        assert!(times[0] < 0.1, "{times:?}");
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] < 1.0), "{times:?}");
         assert!(times.last().is_some_and(|last| *last > 8.0), "{times:?}");
     }

@@ -188,16 +188,34 @@ fn a_lost_state_folder_costs_a_restart(sandbox: &Sandbox, port: u16, id: &str) {
     sandbox.assert_converged();
 }
 
+/// A vfat image labelled CLOUD-INIT that asks for a disk, and its bytes.
+fn settings_drive(sandbox: &Sandbox) -> Vec<u8> {
+    let text = "#cloud-config\ncloud-machine:\n  resources:\n    disks:\n      \
+                data: { allocation: 64MiB, filesystem: ext4, mount: /data }\n";
+    let image = sandbox.project().join("settings.img");
+    let made = std::fs::File::options().read(true).write(true).create_new(true).open(&image).expect("a file");
+    made.set_len(8 << 20).expect("room");
+    let label = fatfs::FormatVolumeOptions::new().volume_label(*b"CLOUD-INIT ");
+    fatfs::format_volume(&made, label).expect("FAT");
+    let system = fatfs::FileSystem::new(&made, fatfs::FsOptions::new()).expect("FAT");
+    system.root_dir().create_file("user-data").expect("made").write_all(text.as_bytes()).expect("written");
+    system.unmount().expect("written");
+    std::fs::read(image).expect("a file")
+}
+
 #[test]
 fn two_machines_come_up_together_and_reach_each_other_by_name() {
     let _computer = computer();
     let sandbox = Sandbox::with(&format!(
         "name: pair
 defaults: {{ image: {IMAGE}, resources: {{ ram: 0.75, cpus: 1 }}, engine: false }}
-machines: {{ node: {{ count: 2 }} }}
+machines: {{ node: {{ count: 2, resources: {{ disks: {{ settings: {{ path: ./settings.img, readonly: true }} }} }} }} }}
 "
     ))
     .sharing_images();
+    let before = settings_drive(&sandbox);
+    let plan = sandbox.ok("plan").stdout;
+    assert!(plan.contains("settings on its CLOUD-INIT drive `settings` (known after apply)"), "{plan}");
     let up = sandbox.ok("up -y --progress json");
     let at = |event: &str, machine: &str| {
         let part = format!("\"event\":\"{event}\",\"resource\":\"host/{machine}\"");
@@ -208,6 +226,13 @@ machines: {{ node: {{ count: 2 }} }}
     assert!(at("started", "node-1") < at("finished", "node-2") && at("started", "node-2") < at("finished", "node-1"));
     sandbox.assert_converged();
     assert_eq!(on(&sandbox, "node-1", &["hostname"]), "node-1");
+    for node in ["node-1", "node-2"] {
+        let data = on(&sandbox, node, &["findmnt", "-no", "SOURCE,FSTYPE", "/data"]);
+        assert!(data.ends_with("ext4"), "{node} has what its drive asks for: {data}");
+    }
+    assert!(up.stderr.contains("\"resource\":\"qemu.disk/node-2.data\""), "{}", up.stderr);
+    let image = std::fs::read(sandbox.project().join("settings.img")).expect("a file");
+    assert!(image == before, "a drive is read and not written to");
     on(&sandbox, "node-1", &["sudo", "busybox", "ping", "-c", "1", "-W", "10", "node-2"]);
     on(&sandbox, "node-2", &["sudo", "busybox", "ping", "-c", "1", "-W", "10", "node-1"]);
     let list: Value = serde_json::from_str(&sandbox.ok("ls -o json").stdout).expect("JSON");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libmachine::attributes;
-use libmachine::desired::{self, Digest, Disk, Image, Machine};
+use libmachine::desired::{self, Digest, Disk, Image, Machine, Timeouts};
 use libmachine::dirs::Dirs;
 use libmachine::id::{Name, Owner, ResourceId};
 use libmachine::provider::qemu::{DRIVER, switch};
@@ -93,7 +93,7 @@ impl World {
 
 fn machine(image: Image) -> Machine {
     Machine {
-        timeouts: Default::default(),
+        timeouts: Timeouts::default(),
         protect: None,
         ignore: Vec::new(),
         tags: BTreeMap::new(),

@@ -189,20 +189,21 @@ mod tests {
         -cpu max
         -smp 2
         -m 1048576k
+        -device pcie-root-port,id=slot-1,chassis=1,slot=1,addr=0x10.0,multifunction=on
+        -device pcie-root-port,id=slot-2,chassis=2,slot=2,addr=0x10.1,multifunction=on
+        -device pcie-root-port,id=slot-3,chassis=3,slot=3,addr=0x10.2,multifunction=on
+        -device pcie-root-port,id=slot-4,chassis=4,slot=4,addr=0x10.3,multifunction=on
+        -device pcie-root-port,id=slot-5,chassis=5,slot=5,addr=0x10.4,multifunction=on
+        -device pcie-root-port,id=slot-6,chassis=6,slot=6,addr=0x10.5,multifunction=on
+        -device pcie-root-port,id=slot-7,chassis=7,slot=7,addr=0x10.6,multifunction=on
+        -device pcie-root-port,id=slot-8,chassis=8,slot=8,addr=0x10.7,multifunction=on
+        -device pcie-root-port,id=slot-9,chassis=9,slot=9,addr=0x11.0,multifunction=on
         -drive if=none,id=disk-root,file=/d,,ata/root.qcow2,format=qcow2,discard=unmap
         -device virtio-blk-pci,drive=disk-root,serial=root
         -drive if=none,id=disk-data,file=/d,,ata/data.qcow2,format=qcow2,discard=unmap
-        -device virtio-blk-pci,drive=disk-data,serial=data
+        -device virtio-blk-pci,drive=disk-data,serial=data,id=plugged-data,bus=slot-1
         -drive if=none,id=seed,file=/d,,ata/seed.img,format=raw,readonly=on
         -device virtio-blk-pci,drive=seed,serial=machine-seed
-        -device pcie-root-port,id=slot-1,chassis=1,slot=1
-        -device pcie-root-port,id=slot-2,chassis=2,slot=2
-        -device pcie-root-port,id=slot-3,chassis=3,slot=3
-        -device pcie-root-port,id=slot-4,chassis=4,slot=4
-        -device pcie-root-port,id=slot-5,chassis=5,slot=5
-        -device pcie-root-port,id=slot-6,chassis=6,slot=6
-        -device pcie-root-port,id=slot-7,chassis=7,slot=7
-        -device pcie-root-port,id=slot-8,chassis=8,slot=8
         -device virtio-rng-pci
         -netdev user,id=user,hostfwd=tcp:127.0.0.1:2222-:22
         -device virtio-net-pci,netdev=user,mac=52:54:00:00:00:00,romfile=

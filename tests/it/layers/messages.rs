@@ -214,7 +214,9 @@ fn variables_of_flags_that_are_empty_or_misspelt() {
     let sandbox = Sandbox::with("machines: { web: { provider: simulated } }\n");
     let with = |name: &str, value: &str| {
         let output = sandbox.command(["validate"]).env(name, value).output().expect("it runs");
-        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+        // A slow computer says that it is still at it.
+        let said = String::from_utf8(output.stderr).expect("text").replace("reading the Machinefile\n", "");
+        (output.status.code(), said)
     };
     for name in ["PROFILE", "PROGRESS", "EXCLUDE_LAYER", "FILE", "CLOUD_INIT_URL", "DRIVES", "PARALLEL", "STORE"] {
         assert_eq!(with(&format!("MACHINE_{name}"), ""), (Some(0), String::new()), "{name}");
