@@ -45,13 +45,13 @@ impl Run {
     }
 }
 
-fn world() -> World {
-    World::in_weather("latency: 400ms", MACHINES)
+fn world(latency: &str) -> World {
+    World::in_weather(&format!("latency: {latency}"), MACHINES)
 }
 
 /// Then everything is as it should be, and there is nothing twice.
-fn goes_on(world: &World) {
-    world.sandbox.edit("Machinefile.yaml", "latency: 400ms", "latency: 0ms");
+fn goes_on(world: &World, latency: &str) {
+    world.sandbox.edit("Machinefile.yaml", &format!("latency: {latency}"), "latency: 0ms");
     world.converge();
     assert_eq!(world.objects().len(), 8, "{:?}", world.objects());
     world.sandbox.ok("destroy -y");
@@ -61,7 +61,7 @@ fn goes_on(world: &World) {
 #[test]
 fn ctrl_c_once_ends_what_runs_and_begins_nothing_more() {
     for signal in [Signal::INT, Signal::TERM] {
-        let world = world();
+        let world = world("400ms");
         // The key, and the first two machines.
         let run = Run::of(&world, "up -y --parallel 2").until("creating", 3).signal(signal);
         let (status, said) = run.end();
@@ -74,25 +74,26 @@ fn ctrl_c_once_ends_what_runs_and_begins_nothing_more() {
         assert_eq!(world.objects().len(), made - 1, "{said}");
         assert!(said.contains(&format!("{made} steps done, 0 failed, 0 skipped, {} not started.", 9 - made)), "{said}");
         assert!(said.contains("to go on from here: machine up"), "{said}");
-        goes_on(&world);
+        goes_on(&world, "400ms");
     }
 }
 
 #[test]
 fn ctrl_c_twice_leaves_at_once_and_the_next_run_ends_it() {
-    let world = world();
+    // Long enough for the second signal to find what the first one waits for.
+    let world = world("3s");
     let run = Run::of(&world, "up -y --parallel 2").until("creating", 3).signal(Signal::INT);
     let run = run.until("stopping: waiting for", 1).signal(Signal::INT);
     let (status, said) = run.end();
     assert_eq!((status.code(), status.signal()), (Some(130), None), "{said}");
     let (_, after) = said.split_once("stopping: waiting for").expect("it says what it does");
     assert!(!after.contains("done, 0 failed"), "nobody waits for a summary: {said}");
-    goes_on(&world);
+    goes_on(&world, "3s");
 }
 
 #[test]
 fn ctrl_c_while_deleting_leaves_the_rest_for_later() {
-    let world = world();
+    let world = world("400ms");
     world.sandbox.edit("Machinefile.yaml", "latency: 400ms", "latency: 0ms");
     world.converge();
     world.sandbox.edit("Machinefile.yaml", "latency: 0ms", "latency: 400ms");
@@ -102,7 +103,7 @@ fn ctrl_c_while_deleting_leaves_the_rest_for_later() {
     assert!(said.contains("to go on from here: machine destroy"), "{said}");
     let left = world.objects().len();
     assert!((1..8).contains(&left), "{left} left: {said}");
-    goes_on(&world);
+    goes_on(&world, "400ms");
 }
 
 #[test]

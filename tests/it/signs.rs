@@ -27,9 +27,9 @@ fn a_look_at_many_machines_says_so_before_it_begins() {
 
 #[test]
 fn a_program_hears_something_at_once_and_then_every_second() {
-    // Two and a half seconds in which nothing ends.
+    // Four seconds in which nothing ends.
     let rest = "machines: { web: { provider: sim, engine: false } }\n";
-    let world = World::in_weather("latency: 2500ms", rest);
+    let world = World::in_weather("latency: 4s", rest);
     let mut command = world.sandbox.command(["up", "-y", "--progress", "json"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
@@ -38,7 +38,7 @@ fn a_program_hears_something_at_once_and_then_every_second() {
     assert!(events.iter().all(|event| event["format"] == 1));
     let text = |event: &Value| event["text"].as_str().unwrap_or_default().starts_with("looking at 1 machine of");
     let looks: Vec<_> = events.iter().filter(|event| text(event)).map(|event| event["seconds"].as_f64()).collect();
-    assert!(looks.len() >= 3, "the first look alone takes 2.5 s: {events:?}");
+    assert!(looks.len() >= 3, "the first look alone takes 4 s: {events:?}");
     assert!(looks[0].is_some_and(|seconds| seconds < 0.1), "{looks:?}");
     let creating = |event: &&Value| event["running"][0]["resource"] == "simulated.machine/web";
     assert!(events.iter().filter(creating).count() >= 2, "so does making the machine: {events:?}");
