@@ -1,8 +1,8 @@
 //! User-data for a machine: the user's parts as they are, then ours.
 //!
 //! It is MIME, which every version of cloud-init reads as a text in UTF-8. A part that is plain ASCII stands in it as
-//! it is. Python's parser takes other characters of an unencoded part for Latin-1, so parts that have some go in base64:
-//! only then do they arrive byte for byte.
+//! it is. Python's parser takes other characters of an unencoded part for Latin-1, and a carriage return at its end for a
+//! half of the line break behind it, so parts that have some go in base64: only then do they arrive byte for byte.
 
 use std::io::Read as _;
 
@@ -138,7 +138,7 @@ pub fn encode(pieces: &[Piece], ours: &str) -> Vec<u8> {
 
 fn append(out: &mut Vec<u8>, piece: &Piece) {
     let Some(format) = piece.format else { return out.extend_from_slice(&piece.body) };
-    let plain = piece.body.is_ascii();
+    let plain = piece.body.is_ascii() && !piece.body.contains(&b'\r');
     let encoding = if plain { "8bit" } else { "base64" };
     let merge = piece.merge.as_ref().map(|merge| format!("Merge-Type: {merge}\n")).unwrap_or_default();
     let header = format!(

@@ -14,8 +14,7 @@ fn sent(text: &[u8]) -> String {
 
 #[test]
 fn the_users_part_comes_first_and_ours_adds_to_it() {
-    let user = "#cloud-config\r\npackages: [vim]\r\n";
-    let text = sent(user.as_bytes()).replace("\r\n", "␍\n");
+    let text = sent(b"#cloud-config\npackages: [vim]\n");
     let boundary = text.lines().nth(1).and_then(|line| line.split('"').nth(1)).expect("a boundary").to_owned();
     insta::assert_snapshot!(text.replace(&boundary, "machine-BOUNDARY"), @r#"
     MIME-Version: 1.0
@@ -26,8 +25,8 @@ fn the_users_part_comes_first_and_ours_adds_to_it() {
     Content-Transfer-Encoding: 8bit
     Content-Disposition: attachment; filename="user-data"
 
-    #cloud-config␍
-    packages: [vim]␍
+    #cloud-config
+    packages: [vim]
 
     --machine-BOUNDARY
     Content-Type: text/cloud-config; charset="utf-8"
@@ -46,12 +45,14 @@ fn the_users_part_comes_first_and_ours_adds_to_it() {
 fn whatever_the_user_writes_arrives_byte_for_byte() {
     let every: String = (1..=255_u8).map(char::from).collect();
     let script = format!("#!/bin/sh\n{every}").into_bytes();
-    let texts: [&[u8]; 6] = [
+    let texts: [&[u8]; 8] = [
         "#cloud-config\n# \u{fc} \u{2192}\n".as_bytes(),
         b"#cloud-config\npackages: [vim]",
         b"#!/bin/sh\n--machine-\n\n\n",
         b"#!/bin/sh\nsendmail <<E\nMIME-Version: 1.0\nE\n",
         &script,
+        b"#!/bin/sh\necho from Windows\r\n",
+        b"#!/bin/sh\necho half a line break\r",
         b"## template: jinja\n#cloud-config\na: {{ v1.x }}\n",
     ];
     for text in texts {
