@@ -16,7 +16,8 @@
 //! # The modules, in reading order
 //!
 //! - Words, which import nothing but each other: [`id`] (names and identities), [`value`] (attributes and paths),
-//!   [`origin`] (where a value was written), [`note`] (findings about input), [`dirs`] (where we may write).
+//!   [`origin`] (where a value was written), [`note`] (findings about input), [`dirs`] (where we may write), [`cover`]
+//!   (what of a text is not to be shown).
 //! - [`cloud_init`]: user-data taken apart and packed.
 //! - [`config`]: texts to one validated Machinefile in which every value knows its place.
 //! - [`desired`]: what it means, fully decided, plain data.
@@ -46,6 +47,7 @@
 //!
 //! `tests/it/tidy.rs` holds who may import whom, and how long files and functions may be.
 
+pub mod cover;
 pub mod dirs;
 pub mod id;
 pub mod note;

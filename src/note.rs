@@ -1,6 +1,7 @@
 //! What readers are told about their input: findings with a severity, a place and a hint, collected
 //! so that all problems appear in one run.
 
+use crate::cover::shown;
 use crate::value::Path;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +27,7 @@ pub struct Note {
 impl Note {
     #[must_use]
     pub fn error(path: Path, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, path, at_key: false, message: message.into(), hint: None, also: None }
+        Self { severity: Severity::Error, path, at_key: false, message: shown(message.into()), hint: None, also: None }
     }
 
     #[must_use]
@@ -46,7 +47,7 @@ impl Note {
 
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(shown(hint.into())), ..self }
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::args::Global;
 use super::exit_code::Exit;
 use super::terminal;
+use crate::cover::without_tokens;
 
 /// An error with everything its reader needs.
 #[derive(Debug)]
@@ -53,14 +54,15 @@ impl Error {
     pub(super) fn tell(&self, global: &Global) -> ExitCode {
         let style = terminal::style(global, terminal::Stream::Error);
         let mut stderr = std::io::stderr().lock();
+        let text = without_tokens(&self.text);
         _ = write!(stderr, "{}", self.before);
         if self.rendered {
-            _ = write!(stderr, "{}", self.text);
+            _ = write!(stderr, "{text}");
         } else {
-            _ = writeln!(stderr, "{} {}", style.bad("error:"), self.text);
+            _ = writeln!(stderr, "{} {}", style.bad("error:"), text);
         }
         if let Some(hint) = &self.hint {
-            _ = writeln!(stderr, "hint: {hint}");
+            _ = writeln!(stderr, "hint: {}", without_tokens(hint));
         }
         self.exit.into()
     }

@@ -73,7 +73,7 @@ pub struct Problem {
 impl Problem {
     #[must_use]
     pub fn new(origin: Origin, message: impl Into<String>) -> Self {
-        Self { message: message.into(), origin, at_key: false, hint: None, also: None }
+        Self { message: crate::cover::shown(message.into()), origin, at_key: false, hint: None, also: None }
     }
 
     #[must_use]
@@ -83,7 +83,7 @@ impl Problem {
 
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(crate::cover::shown(hint.into())), ..self }
     }
 
     #[must_use]

@@ -1,6 +1,7 @@
-//! Secrets among the settings: where the schema says `writeOnly`, a literal is never shown; nor is the password in an
-//! address, wherever it stands.
+//! Secrets among the settings: where the schema says `writeOnly`, a literal is never shown; nor are the password and the
+//! tokens of an address, wherever it stands, and what somebody else's setting calls a secret.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -44,19 +45,53 @@ pub(super) fn redacted(value: &Value, schema: &Value, at: &Path, literals: Liter
         return REDACTED.into();
     }
     let mut value = value.clone();
-    redact(&mut value, &shape);
+    redact(&mut value, &shape, named_secret(schema, at));
     value
 }
 
-fn redact(value: &mut Value, shape: &Shape<'_>) {
+/// The first key of a path that names a secret where the schema says nothing of what may stand there: an option of a
+/// program that is not ours.
+fn named_secret<'k>(schema: &Value, path: &'k Path) -> Option<&'k str> {
+    let mut shape = Shape::root(schema);
+    path.keys().iter().map(String::as_str).find(|key| {
+        shape = shape.child(key);
+        names_secret(key, &shape)
+    })
+}
+
+fn names_secret(key: &str, shape: &Shape<'_>) -> bool {
+    shape.is_free() && crate::cover::names_secret(key)
+}
+
+/// `secret` is the key that names what is below it one.
+fn redact(value: &mut Value, shape: &Shape<'_>, secret: Option<&str>) {
     match value {
-        Value::Null => {}
+        Value::Null | Value::Bool(_) => {}
         Value::Object(map) if shape.is_secret() && is_reference(map.keys().map(String::as_str), shape) => {}
         literal if shape.is_secret() => *literal = REDACTED.into(),
-        Value::Object(map) => map.iter_mut().for_each(|(key, value)| redact(value, &shape.child(key))),
-        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, &shape.child("0"))),
-        Value::String(text) => *text = cover::without_passwords(text).into_owned(),
-        _ => {}
+        Value::Object(map) => {
+            for (key, value) in map {
+                let child = shape.child(key);
+                let secret = secret.or(Some(key.as_str()).filter(|key| names_secret(key, &child)));
+                redact(value, &child, secret);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, &shape.child("0"), secret)),
+        Value::String(text) => {
+            let shown = if shape.is_free() { crate::cover::setting(secret, text) } else { tokenless(text) };
+            if let Some(shown) = shown {
+                *text = if shown == crate::cover::STARS { REDACTED.to_owned() } else { shown };
+            }
+        }
+        Value::Number(_) if secret.is_some() => *value = REDACTED.into(),
+        Value::Number(_) => {}
+    }
+}
+
+fn tokenless(text: &str) -> Option<String> {
+    match crate::cover::without_tokens(text) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(shown) => Some(shown),
     }
 }
 
@@ -83,6 +118,8 @@ fn is_reference<'k>(keys: impl IntoIterator<Item = &'k str>, shape: &Shape<'_>) 
 struct Found {
     /// Secrets that are written out.
     literals: Vec<Origin>,
+    /// What stands behind keys that name secrets to somebody else.
+    named: Vec<Origin>,
     /// What a guest is sent: it may hold any secret.
     sent: Vec<Origin>,
 }
@@ -103,8 +140,10 @@ pub(super) fn guard(documents: &mut [Document], schema: &Value, problems: &mut [
     for old in sources {
         let ours = |origin: &&Origin| Arc::ptr_eq(&origin.source, &old);
         let literals: Vec<_> = found.literals.iter().filter(ours).map(|origin| origin.span.clone()).collect();
+        let named = found.named.iter().filter(ours).map(|origin| origin.span.clone());
         let sent = found.sent.iter().filter(ours).map(|origin| cover::after_first_line(&old.text, &origin.span));
-        let spans: Vec<_> = literals.iter().cloned().chain(sent).chain(cover::passwords(&old.text)).collect();
+        let spans: Vec<_> =
+            literals.iter().cloned().chain(named).chain(sent).chain(crate::cover::tokens(&old.text)).collect();
         if spans.is_empty() {
             continue;
         }
@@ -140,11 +179,22 @@ fn look(node: &Node, shape: &Shape<'_>, filled: bool, found: &mut Found) {
         return;
     }
     match &node.tree {
-        Tree::Map(map) => map.iter().for_each(|(key, node)| look(node, &shape.child(key), filled, found)),
+        Tree::Map(map) => {
+            for (key, node) in map {
+                let child = shape.child(key);
+                if names_secret(key, &child) && !node.is_null() {
+                    found.named.push(node.origin.clone());
+                }
+                look(node, &child, filled, found);
+            }
+        }
         Tree::List(items) => items.iter().for_each(|node| look(node, &shape.child("0"), filled, found)),
         // A text of several lines where a path may stand is the content itself.
         Tree::Scalar(Scalar::Text(text)) if text.contains('\n') && shape.is_path() => {
             found.sent.push(node.origin.clone());
+        }
+        Tree::Scalar(Scalar::Text(text)) if shape.is_free() && crate::cover::setting(None, text).is_some() => {
+            found.named.push(node.origin.clone());
         }
         Tree::Scalar(_) => {}
     }

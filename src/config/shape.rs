@@ -54,7 +54,7 @@ impl<'a> Shape<'a> {
     }
 
     /// Whether any text takes it: nothing says what it has to be.
-    fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         self.types().is_empty()
     }
 

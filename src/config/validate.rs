@@ -10,13 +10,14 @@ use jsonschema::{ValidationError, paths::LocationSegment};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
+use super::Config;
 use super::error::Problem;
 use super::file::Machinefile;
 use super::node::{Node, Scalar};
 use super::salvage::salvage;
 use super::secret;
 use super::shape::Shape;
-use super::{Config, cover};
+use crate::cover;
 use crate::note;
 use crate::origin::Origin;
 use crate::value::Path;
@@ -352,7 +353,7 @@ fn said(config: &Config, path: &Path, value: &Json) -> String {
 /// Cut where it would flood the sentence.
 fn literal(value: &Json) -> String {
     let text = crate::value::plain(value);
-    let text = cover::without_passwords(&text);
+    let text = cover::without_tokens(&text);
     match text.char_indices().nth(60) {
         Some((cut, _)) => format!("`{}…`", &text[..cut]),
         None => format!("`{text}`"),

@@ -46,7 +46,7 @@ impl Source for Contents {
         // Options of ours outlive the Machinefile's word for an engine; its packages may stay.
         let daemon = (!facts.applied.is_empty() && facts.engine_version().is_some()).then(|| Found {
             id: ResourceId::new(daemon::KIND, &self.reach.name),
-            attributes: attributes! { "options": facts.applied.clone() },
+            attributes: attributes! { "options": daemon::shown(&facts.applied) },
         });
         let disks = facts.disks.ours().into_iter().map(|name| Found {
             id: ResourceId::new(filesystem::KIND, format!("{}.{name}", self.reach.name)),

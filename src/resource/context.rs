@@ -46,7 +46,7 @@ impl Progress {
 
     /// A present participle and its object: "downloading debian-13, 41 %".
     pub fn say(&self, text: impl AsRef<str>) {
-        (self.0)(text.as_ref());
+        (self.0)(&crate::cover::without_tokens(text.as_ref()));
     }
 }
 

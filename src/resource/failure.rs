@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::cover::{shown, without_tokens};
+
 /// Whether trying again may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -10,7 +12,7 @@ pub enum Retry {
     Later(Option<Duration>),
 }
 
-/// A failed operation. The executor adds which resource it was.
+/// A failed operation. Passwords and tokens of addresses are in none of its words. The executor adds which resource it was.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
@@ -26,12 +28,12 @@ pub struct Failure {
 impl Failure {
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, detail: Vec::new(), retry: Retry::Never }
+        Self { message: shown(message.into()), hint: None, detail: Vec::new(), retry: Retry::Never }
     }
 
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+        Self { hint: Some(shown(hint.into())), ..self }
     }
 
     /// Keeps the last 20 non-empty lines of `text`.
@@ -39,7 +41,7 @@ impl Failure {
     pub fn detail(self, text: &str) -> Self {
         let lines: Vec<_> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
         let skip = lines.len().saturating_sub(20);
-        Self { detail: lines[skip..].iter().map(ToString::to_string).collect(), ..self }
+        Self { detail: lines[skip..].iter().map(|line| without_tokens(line).into_owned()).collect(), ..self }
     }
 
     #[must_use]

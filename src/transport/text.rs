@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::http::{Http, chain};
+use crate::cover::without_tokens;
 
 /// Bytes of one text.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -84,7 +85,7 @@ impl Error {
 
 impl Address {
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let bad = |why: &str| Error::Address { text: without_password(text), why: why.to_owned() };
+        let bad = |why: &str| Error::Address { text: shown(text), why: why.to_owned() };
         let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
         let digest = match url.fragment().map(str::to_ascii_lowercase) {
             None => None,
@@ -107,23 +108,16 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_password(self.url.as_str()))
+        f.write_str(&shown(self.url.as_str()))
     }
 }
 
 /// An address as it may be shown.
-fn without_password(text: &str) -> String {
-    match Url::parse(text) {
-        Ok(mut url) if url.password().is_some() => {
-            _ = url.set_password(Some("***"));
-            url.to_string()
-        }
-        Ok(_) => text.to_owned(),
+fn shown(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
         // What is no address may have been meant to be one.
-        Err(_) => match (text.split_once("://"), text.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
-            _ => text.to_owned(),
-        },
+        (Some((scheme, _)), Some((_, host))) if Url::parse(text).is_err() => format!("{scheme}://***@{host}"),
+        _ => without_tokens(text).into_owned(),
     }
 }
 

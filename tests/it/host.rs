@@ -400,6 +400,22 @@ async fn options_are_put_in_force_together_with_those_made_by_hand() {
 }
 
 #[tokio::test]
+async fn a_secret_in_an_option_reaches_the_engine_and_is_seen_nowhere_else() {
+    let options = json!({ "labels": ["a=b"], "log-opts": { "splunk-token": "hunter2", "tag": "x" },
+        "proxies": { "http-proxy": "http://u:hunter3@proxy:3128" } });
+    let world = World::with(None, &options);
+    let daemon = world.get("engine.daemon");
+    let shown = json!(daemon.desired()).to_string() + &json!(world.present("engine.daemon").await).to_string();
+    assert!(shown.contains("http://u:***@proxy:3128 (sha256:") && !shown.contains("hunter"), "{shown}");
+    world.script.answer(APPLY, said(0, ""));
+    world.update("engine.daemon").await.unwrap();
+    let script = &world.script.asked_for(APPLY)[0];
+    let (new, rest) = script.split_once("either=").unwrap();
+    assert!(new.contains("\"splunk-token\": \"hunter2\"") && new.contains("http://u:hunter3@proxy:3128"), "{new}");
+    assert!(!new.contains("sha256") && rest.contains("hunter2"), "{script}");
+}
+
+#[tokio::test]
 async fn a_refused_option_is_named() {
     let world = World::with(None, &json!({ "labels": ["a=b"], "dnss": ["9.9.9.9"] }));
     world.present("engine.daemon").await;

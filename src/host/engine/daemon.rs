@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Map;
 
+use crate::cover;
 use crate::desired;
 use crate::host::engine::options::{self, Merge};
 use crate::host::facts::Facts;
@@ -46,7 +47,7 @@ impl Daemon {
         Self {
             id: ResourceId::new(KIND, &reach.name),
             parents: vec![Parent::within(ResourceId::new(super::package::KIND, &reach.name))],
-            desired: crate::attributes! { OPTIONS: options, "running": true },
+            desired: crate::attributes! { OPTIONS: shown(&options), "running": true },
             options,
             reach: Arc::clone(reach),
         }
@@ -76,7 +77,7 @@ impl Daemon {
         let info = facts.info.as_ref();
         let count = |key: &str| info.and_then(|info| info[key].as_u64()).unwrap_or(0);
         let mut seen = crate::attributes! {
-            OPTIONS: merge.owned(),
+            OPTIONS: shown(&merge.owned()),
             "running": info.is_some(),
             "containers": count("ContainersRunning"),
             "live-restore": info.is_some_and(|info| info["LiveRestoreEnabled"] == true),
@@ -123,7 +124,9 @@ impl Target<'_> {
             Self::Declared => declared.ours.clone(),
             Self::Nothing => Map::new(),
             Self::Changed(changes) => {
-                let mut all = made(&crate::attributes! { OPTIONS: declared.owned() }, changes);
+                let declare = |change: &Change| Change { after: declared_at(declared.ours, change), ..change.clone() };
+                let changes: Vec<_> = changes.iter().map(declare).collect();
+                let mut all = made(&crate::attributes! { OPTIONS: declared.owned() }, &changes);
                 match all.remove(OPTIONS) {
                     Some(Value::Object(options)) => options,
                     _ => Map::new(),
@@ -131,6 +134,17 @@ impl Target<'_> {
             }
         }
     }
+}
+
+/// Options as attributes: secrets among them are covered.
+pub(crate) fn shown(options: &Map<String, Value>) -> Value {
+    cover::sealed(&Value::Object(options.clone()))
+}
+
+/// What the Machinefile says at the place of a change, secrets included.
+fn declared_at(options: &Map<String, Value>, change: &Change) -> Option<Value> {
+    let [_, name, inner @ ..] = change.path.keys() else { return None };
+    inner.iter().try_fold(options.get(name)?, |value, key| value.get(key)).cloned()
 }
 
 /// The script with its three texts in front.

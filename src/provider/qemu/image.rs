@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 
 use crate::attributes;
+use crate::cover::without_tokens;
 use crate::desired::{Digest, Image};
 use crate::id::ResourceId;
 use crate::provider::qemu::binary::{Arch, tool};
@@ -59,7 +60,7 @@ impl Recipe {
         match &self.image {
             Image::Catalogue(name) => format!("{name} of the catalogue"),
             Image::Path(path) => path.display().to_string(),
-            Image::Url { url, .. } => url.clone(),
+            Image::Url { url, .. } => without_tokens(url).into_owned(),
             Image::Build(recipe) => format!("built from {} packages", recipe.release),
         }
     }

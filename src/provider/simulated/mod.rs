@@ -174,7 +174,7 @@ fn desired_attributes(machine: &desired::Machine, memory: Size) -> Attributes {
     let image = match &machine.image {
         desired::Image::Catalogue(name) => name.clone(),
         desired::Image::Path(path) => path.display().to_string(),
-        desired::Image::Url { url, digest } => format!("{url} {digest}"),
+        desired::Image::Url { url, digest } => format!("{} {digest}", crate::cover::without_tokens(url)),
         desired::Image::Build(build) => format!("build {} {}", build.release, build.packages.join(" ")),
     };
     let size = encode(&machine.user_data, "").len();

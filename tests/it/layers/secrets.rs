@@ -119,6 +119,41 @@ fn a_password_in_an_address_is_covered_wherever_it_stands() {
 }
 
 #[test]
+fn a_token_in_an_address_is_covered_wherever_it_stands() {
+    for written in [
+        "cloud-init-url: 'https://hunter2@h/x'",
+        "cloud-init-url: 'https://h/x?a=1&token=hunter2'",
+        "defaults: { image: { url: 'https://h/x.qcow2?X-Amz-Date=1&X-Amz-Signature=hunter2', sha256: aa } }",
+        "defaults: { cloud-init: ['https://hunter2:x-oauth-basic@h/x#access_token=hunter2'] }",
+        "# https://h/x?sig=hunter2",
+    ] {
+        let said = told(&format!("{written}\nmachnies: {{}}\n"));
+        assert!(said.contains("machnies") && !said.contains("hunter"), "{written}: {said}");
+        let said = told(&format!("{written}\n"));
+        assert!(!said.contains("hunter"), "{written}: {said}");
+    }
+}
+
+#[test]
+fn what_an_option_of_another_program_calls_a_secret_is_one() {
+    let options = "defaults:\n  engine:\n    options:\n      log-opts: { splunk-token: hunter2, tag: kept }\n      \
+                   proxies: { http-proxy: 'http://u:hunter2@proxy:3128' }\n      labels: ['api-key=hunter2', 'a=b']\n";
+    for text in [options.to_owned(), format!("{options}machnies: {{}}\n"), format!("{options}    optoins: {{}}\n")] {
+        let said = told(&text);
+        assert!(!said.contains("hunter"), "{text}: {said}");
+    }
+    let said = told(options);
+    assert!(said.contains("kept") && said.contains("http://u:***@proxy:3128") && said.contains("a=b"), "{said}");
+    assert!(said.contains(r#""splunk-token":"<redacted>""#), "{said}");
+    let project = Project::new(options).schema(schema::machinefile(DRIVERS));
+    let config = project.load().expect("settings");
+    let leaves = config.leaves(&schema::machinefile(DRIVERS), false);
+    assert!(!format!("{leaves:?}").contains("String(\"hunter2\")"), "each leaf by itself too");
+    let shown = config.dump(&schema::machinefile(DRIVERS), true, "shop").to_string();
+    assert!(shown.contains("hunter2"), "who asks for them is shown them: {shown}");
+}
+
+#[test]
 fn a_text_that_cannot_be_read_is_quoted_without_its_secrets() {
     for text in [
         "providers:\n  sim: { token: hunter2, token: hunter3 }\n",
@@ -127,6 +162,10 @@ fn a_text_that_cannot_be_read_is_quoted_without_its_secrets() {
         "providers:\n  sim:\n    token:\n      - hunter2\n\t  - x\n",
         "x-api_key: hunter2\nmachines: [\n",
         "x: 'https://u:hunter2@h'\nmachines: [\n",
+        "x: hunterZ9bY8xcW7vdU6teS5rfQ4pgP3o\nmachines: [\n",
+        "x: glpat-hunter2hunter2hunter\nmachines: [\n",
+        "x-pass:\n- hunter2\nmachines: [\n",
+        "x: curl --password hunter2 https://h/?sig=hunter3\nmachines: [\n",
     ] {
         let said = told(text);
         let shown = ["hunter", "0123456", "0o123456"].into_iter().find(|secret| said.contains(secret));
