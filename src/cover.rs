@@ -55,6 +55,20 @@ fn names_key(key: &str) -> bool {
     key.ends_with("-key") && !OPEN.into_iter().any(|open| key.ends_with(open))
 }
 
+/// Whether a file is probably all secret, by its name.
+#[must_use]
+pub fn is_secret_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((name.as_str(), ""));
+    let is_env = name == ".env" || name.starts_with(".env.") || ending == "env";
+    let known = [".htpasswd", ".netrc", ".pgpass", ".my.cnf", ".npmrc", ".pypirc", "id_rsa", "id_ed25519", "id_ecdsa"];
+    is_env
+        || known.contains(&name.as_str())
+        || ["pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "age", "gpg", "asc", "vault"].contains(&ending)
+        || path.to_lowercase().split('/').any(|part| part == "secrets")
+        || [name.as_str(), stem].into_iter().any(names_secret)
+}
+
 /// Whether what a key says is to be covered. `known` are keys that certainly name secrets.
 fn is_covered(key: &str, said: &str, known: &dyn Fn(&str) -> bool) -> bool {
     let key = key.to_lowercase().replace('_', "-");
@@ -211,7 +225,7 @@ fn digest(shown: &str, text: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{covered, names_secret, sealed, without_secrets, without_tokens};
+    use super::{covered, is_secret_file, names_secret, sealed, without_secrets, without_tokens};
     use crate::value::json;
 
     #[test]
@@ -290,6 +304,18 @@ mod tests {
         assert!(!shown.contains("hunter") && shown.contains("http://u:***@h:3128 (sha256:"), "{shown}");
         assert!(shown.contains("udp://h:1") && shown.contains("\"a=b\"") && shown.contains("\"pin\":1"), "{shown}");
         assert_ne!(sealed(json!({"token": "a"})), sealed(json!({"token": "b"})), "a change is seen");
+    }
+
+    #[test]
+    fn a_file_is_secret_by_its_name() {
+        for file in
+            [".env", "db.env", ".env.production", "tls/web.key", "secrets/x.txt", "db_password.txt", "api-token"]
+        {
+            assert!(is_secret_file(file), "{file}");
+        }
+        for file in ["compose.yaml", "web/nginx.conf", "environment.md", "keys.yaml", "passage.txt"] {
+            assert!(!is_secret_file(file), "{file}");
+        }
     }
 
     #[test]

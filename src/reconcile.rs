@@ -11,8 +11,8 @@ use crate::graph::{self, Graph};
 use crate::id::{Name, ResourceId};
 use crate::note;
 use crate::observe::{Listed, Question, Sight, observe};
-use crate::plan::{Allowed, Drift, Fate, Limit, Options, Plan, demands, drift, follow, machine_of, plan};
-use crate::resource::{Context, Failure, Found, Link, Observation, Outputs, Resource};
+use crate::plan::{Action, Allowed, Drift, Fate, Limit, Options, Plan, Step, demands, drift, follow, machine_of, plan};
+use crate::resource::{Context, Failure, Found, Link, Observation, Outputs, Resource, Text};
 use crate::selection::{Pattern, Selection, Tags};
 use crate::store::{self, Record, Recorded, Store, Transition};
 use crate::value::Attributes;
@@ -101,6 +101,38 @@ impl Proposal {
         patterns.iter().filter(is_empty).map(|pattern| (pattern, hint(pattern, graph))).collect()
     }
 
+    /// With the texts behind what changes, for whoever shows the plan: those of so many things as one person reads, and once
+    /// where many change alike.
+    #[must_use]
+    pub async fn with_texts(mut self) -> Self {
+        let is_asked =
+            |step: &&Step| matches!(step.action, Action::Update | Action::Replace) && !step.changes.is_empty();
+        let mut found: BTreeMap<ResourceId, Vec<Text>> = BTreeMap::new();
+        let mut asked: Vec<&Step> = Vec::new();
+        for step in self.plan.steps.iter().filter(is_asked) {
+            let like = |other: &&&Step| other.resource.kind() == step.resource.kind() && other.changes == step.changes;
+            if let Some(texts) = asked.iter().find(like).and_then(|other| found.get(&other.resource)) {
+                found.insert(step.resource.clone(), texts.clone());
+            } else if asked.len() < TEXTS
+                && let Some(node) = self.sight.graph.node(&step.resource)
+            {
+                let texts = node.resource.texts(&step.changes, &self.context).await;
+                if !texts.is_empty() {
+                    asked.push(step);
+                    found.insert(step.resource.clone(), texts);
+                }
+            }
+        }
+        if !found.is_empty() {
+            let mut plan = Plan::clone(&self.plan);
+            for step in &mut plan.steps {
+                step.texts = found.remove(&step.resource).unwrap_or_default();
+            }
+            self.plan = Arc::new(plan);
+        }
+        self
+    }
+
     /// The same look with another plan made from it.
     #[must_use]
     pub fn keeping(self, plan: Plan) -> Self {
@@ -114,6 +146,9 @@ impl Proposal {
         Self { context, ..self }
     }
 }
+
+/// Of so many things the texts are read that change.
+const TEXTS: usize = 16;
 
 /// How a convergence ended.
 #[derive(Debug)]
@@ -326,6 +361,7 @@ pub async fn converge(
             return Ok(settled(request.goal, proposal, changed));
         }
         let is_told = !proposal.plan.steps.is_empty() || proposal.plan.adopted > 0;
+        let proposal = if is_told { proposal.with_texts().await } else { proposal };
         if is_told && !consent(&proposal, round) {
             return Ok(Converged::Declined { changed });
         }

@@ -16,7 +16,7 @@ pub(super) async fn run(global: &Global, verb: &Plan) -> Result<Exit, Error> {
     let mut project = Project::load(global).await?;
     let goal = if verb.destroy { Goal::Destroy } else { Goal::Up };
     let request = super::up::request(global, goal, &verb.select, &verb.allow.allow_destroy)?;
-    let proposal = project.propose(global, &request).await?;
+    let proposal = project.propose(global, &request).await?.with_texts().await;
     project.warn_unmatched(&proposal, &verb.allow.allowed());
     let style = terminal::style(global, Stream::Output);
     let detail = if verb.long { Detail::Long } else { Detail::Changes };

@@ -60,6 +60,7 @@ pub(super) async fn run(global: &Global, verb: &Up, path: &Path) -> Result<Exit,
     let Some(claim) = claim else {
         let proposal =
             look(global, &mut project, &saved, &request).await?.map_err(|refusal| refused(&project, path, &refusal))?;
+        let proposal = proposal.with_texts().await;
         say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
         return Ok(if verb.detailed_exitcode && !proposal.plan.steps.is_empty() { Exit::Pending } else { Exit::Done });
     };
@@ -99,6 +100,7 @@ async fn carry_out(
         run.tell("Nothing to do: the plan has no steps, or all of them are done.\n");
         return Ok(Exit::Done);
     }
+    let proposal = proposal.with_texts().await;
     run.show(&proposal.plan);
     let allowed = verb.allow.allowed().and(&saved.allowed);
     let consent = Consent { yes: verb.yes, allowed, most: verb.max_lost };

@@ -75,7 +75,7 @@ pub(super) async fn dry_run(
     request: &Request,
     detailed: bool,
 ) -> Result<Exit, Error> {
-    let proposal = project.propose(global, request).await?;
+    let proposal = project.propose(global, request).await?.with_texts().await;
     say(&report::plan(&proposal.plan, Detail::Changes, terminal::style(global, Stream::Output)));
     Ok(if detailed && !proposal.plan.is_empty() { Exit::Pending } else { Exit::Done })
 }

@@ -18,6 +18,8 @@ use super::strip::strip;
 
 /// How cloud-init merges our part into what came before it: lists are added to, what is set stays.
 const MERGE: &str = "list(append)+dict(no_replace,recurse_list)+str()";
+/// The name of our part.
+pub(super) const OURS: &str = "machine.cfg";
 /// Characters in a line of base64.
 const LINE: usize = 76;
 
@@ -127,7 +129,7 @@ pub fn encode(pieces: &[Piece], ours: &str) -> Vec<u8> {
     };
     pieces.iter().for_each(&mut part);
     part(&Piece {
-        name: "machine.cfg".to_owned(),
+        name: OURS.to_owned(),
         format: Some(Format::CloudConfig),
         merge: Some(MERGE.to_owned()),
         body: ours.as_bytes().to_vec(),

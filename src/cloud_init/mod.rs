@@ -16,6 +16,7 @@ mod format;
 mod frequency;
 mod settings;
 mod strip;
+mod users;
 
 pub use budget::budget;
 pub use decode::{MAX_BYTES, Part, decode};
@@ -26,3 +27,4 @@ pub use format::Format;
 pub use frequency::Frequencies;
 pub use settings::{Settings, settings};
 pub use strip::OWN_KEYS;
+pub use users::users;

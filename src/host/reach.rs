@@ -113,6 +113,11 @@ impl Reach {
         self.run_telling(cx, command, &mut |_| ()).await
     }
 
+    /// Runs a command that changes nothing.
+    pub(crate) async fn look(&self, cx: &Context, command: Command) -> Result<Output, Failure> {
+        self.exchange(cx, command, &mut |_| ()).await
+    }
+
     /// Whatever happened, what was gathered until now no longer counts: a look of another resource may have fallen into
     /// the middle of the change.
     async fn run_telling(&self, cx: &Context, command: Command, line: &mut Lines<'_>) -> Result<Output, Failure> {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::graph::Node;
 use crate::id::ResourceId;
-use crate::resource::{Change, Disruption};
+use crate::resource::{Change, Disruption, Text};
 use crate::value::{Path, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,6 +135,8 @@ pub struct Step {
     pub reason: Reason,
     /// What differs; for a create, everything desired.
     pub changes: Vec<Change>,
+    /// The texts behind changes that are only digests; none until they are asked for.
+    pub texts: Vec<Text>,
     pub disruption: Disruption,
     /// What the disruption means here: "restarts the engine, 3 containers stop".
     pub detail: Vec<String>,
@@ -156,6 +158,7 @@ impl Step {
             action,
             reason,
             changes: Vec::new(),
+            texts: Vec::new(),
             disruption,
             detail: Vec::new(),
             left: None,

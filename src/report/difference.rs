@@ -3,7 +3,8 @@
 use similar::TextDiff;
 
 use super::text::value;
-use crate::resource::Change;
+use crate::plan::Step;
+use crate::resource::{Change, Shown, Text};
 use crate::value::Value;
 
 /// What stands for a value that only the world decides.
@@ -31,9 +32,37 @@ pub(super) fn difference(change: &Change) -> Difference {
         return Difference::Line { before: value(&name, before), after: value(&name, after) };
     }
     let (before, after) = (spread(before), spread(after));
-    let diff = TextDiff::from_lines(&before, &after);
+    Difference::Lines(unified(&before, &after))
+}
+
+/// What is told of a text beside the digests that change.
+pub(super) fn of_text(text: &Text) -> Result<Vec<String>, String> {
+    match &text.shown {
+        Shown::Nothing(why) => Err(format!("  (not shown: {why})")),
+        Shown::Lines { before, after, covered } => {
+            let mut lines = unified(before, after);
+            if *covered {
+                lines.push("(what is covered changes too)".to_owned());
+            }
+            Ok(lines)
+        }
+    }
+}
+
+pub(super) fn unified(before: &str, after: &str) -> Vec<String> {
+    let diff = TextDiff::from_lines(before, after);
     let text = diff.unified_diff().context_radius(CONTEXT).missing_newline_hint(false).to_string();
-    Difference::Lines(text.lines().map(str::to_owned).collect())
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The texts of a step that stand behind no change of their own, but behind several.
+pub(super) fn texts_apart(step: &Step) -> impl Iterator<Item = &Text> {
+    step.texts.iter().filter(|text| step.changes.iter().all(|change| change.path != text.path))
+}
+
+/// The text behind a change.
+pub(super) fn text_behind<'a>(step: &'a Step, change: &Change) -> Option<&'a Text> {
+    step.texts.iter().find(|text| text.path == change.path)
 }
 
 /// A text of several lines, or a list or map that would not fit on one.

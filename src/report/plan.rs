@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::difference::{Difference, UNKNOWN, difference, is_long, spread};
+use super::difference::{Difference, UNKNOWN, difference, is_long, of_text, spread, text_behind, texts_apart};
 use super::style::Style;
 use super::text::{count, fold, value};
 use crate::id::ResourceId;
 use crate::plan::{Action, Cause, Loss, Plan, Reason, Step};
-use crate::resource::{Change, Disruption};
+use crate::resource::{Change, Disruption, Text};
 
 /// How much to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +142,9 @@ fn draw_changes(step: &Step, style: Style, text: &mut String) {
             draw_change(step, change, width, style, text);
         }
     }
+    for behind in texts_apart(step) {
+        draw_text(behind, style, text);
+    }
     let has_news = matches!(step.action, Action::Create | Action::Replace);
     for name in step.unknown.iter().filter(|_| has_news) {
         _ = writeln!(text, "{:INDENT$}{name:<width$}  {}", "", style.faint(UNKNOWN));
@@ -164,8 +167,16 @@ fn draw_value(change: &Change, width: usize, style: Style, text: &mut String) {
 
 fn draw_change(step: &Step, change: &Change, width: usize, style: Style, text: &mut String) {
     let name = change.path.to_string();
-    let whose = whose(step, change);
-    match difference(change) {
+    let mut whose = whose(step, change);
+    let told = match text_behind(step, change).map(of_text) {
+        Some(Ok(lines)) => Difference::Lines(lines),
+        Some(Err(why)) => {
+            whose.push_str(&why);
+            difference(change)
+        }
+        None => difference(change),
+    };
+    match told {
         Difference::Line { before, after } => {
             let column = INDENT + width + 2;
             let length = column + before.chars().count() + 3 + after.chars().count() + whose.chars().count();
@@ -176,16 +187,32 @@ fn draw_change(step: &Step, change: &Change, width: usize, style: Style, text: &
         }
         Difference::Lines(lines) => {
             _ = writeln!(text, "{:INDENT$}{name}{}", "", style.faint(&whose));
-            for line in lines {
-                let line = match line.as_bytes().first() {
-                    Some(b'+') => style.good(&line),
-                    Some(b'-') => style.bad(&line),
-                    Some(b'@') => style.faint(&line),
-                    _ => line,
-                };
-                _ = writeln!(text, "{:INDENT$}    {line}", "");
-            }
+            draw_lines(lines, style, text);
         }
+    }
+}
+
+fn draw_lines(lines: Vec<String>, style: Style, text: &mut String) {
+    for line in lines {
+        let line = match line.as_bytes().first() {
+            Some(b'+') => style.good(&line),
+            Some(b'-') => style.bad(&line),
+            Some(b'@' | b'(') => style.faint(&line),
+            _ => line,
+        };
+        _ = writeln!(text, "{:INDENT$}    {line}", "");
+    }
+}
+
+/// A text that stands behind several changes, below them.
+fn draw_text(behind: &Text, style: Style, text: &mut String) {
+    let name = &behind.path;
+    match of_text(behind) {
+        Ok(lines) => {
+            _ = writeln!(text, "{:INDENT$}{name}", "");
+            draw_lines(lines, style, text);
+        }
+        Err(why) => _ = writeln!(text, "{:INDENT$}{name}{}", "", style.faint(&why)),
     }
 }
 

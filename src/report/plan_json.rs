@@ -5,8 +5,10 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
+use super::difference::unified;
 use crate::id::ResourceId;
 use crate::plan::{Action, Plan, Step};
+use crate::resource::{Shown, Text};
 use crate::value::Value;
 
 /// What `machine plan -o json` prints. Fields may be added to a format; what a field means never changes within one.
@@ -95,6 +97,26 @@ struct StepLine<'a> {
     consent: Option<String>,
     /// What changes; of a new resource, every value it gets.
     changes: Vec<ChangeLine<'a>>,
+    /// Texts behind changes that are only digests, as far as they may be shown. Absent when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    texts: Vec<TextLine>,
+}
+
+/// A text that changes.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Text")]
+struct TextLine {
+    /// The change it stands behind, or what several stand below.
+    path: String,
+    /// A unified diff without secrets; absent when nothing may be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<String>,
+    /// Why nothing is shown: `covered` (it is secret), or in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden: Option<String>,
+    /// Whether something in it that is covered changes.
+    covered: bool,
 }
 
 /// One value's change.
@@ -238,6 +260,19 @@ fn step_line(step: &Step) -> StepLine<'_> {
         detail: &step.detail,
         consent: step.flag(),
         changes: known.chain(unknown).collect(),
+        texts: step.texts.iter().map(text_line).collect(),
+    }
+}
+
+fn text_line(text: &Text) -> TextLine {
+    let path = text.path.to_string();
+    match &text.shown {
+        Shown::Nothing(why) => TextLine { path, diff: None, hidden: Some(why.clone()), covered: why == "covered" },
+        Shown::Lines { before, after, covered } => {
+            let lines = unified(before, after);
+            let diff = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            TextLine { path, diff: Some(diff), hidden: None, covered: *covered }
+        }
     }
 }
 

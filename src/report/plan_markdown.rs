@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::difference::{Difference, UNKNOWN, difference, is_long, spread};
+use super::difference::{Difference, UNKNOWN, difference, is_long, of_text, spread, text_behind, texts_apart};
 use super::plan::{counts, limit, losses, taken_along, whose, why};
 use super::text::{count, value};
 use crate::plan::{Action, Plan, Step};
@@ -53,6 +53,11 @@ fn draw_step(step: &Step, taken: Option<&str>, text: &mut String) {
     for change in &step.changes {
         draw_change(step, change, &mut body);
     }
+    for behind in texts_apart(step) {
+        let (why, lines) = of_text(behind).map_or_else(|why| (why, Vec::new()), |lines| (String::new(), lines));
+        _ = writeln!(body, "# {}{why}", behind.path);
+        body.extend(lines.iter().flat_map(|line| [line.as_str(), "\n"]));
+    }
     if matches!(step.action, Action::Create | Action::Replace) {
         for name in step.unknown {
             _ = writeln!(body, "+ {name}: {UNKNOWN}");
@@ -82,8 +87,16 @@ fn draw_change(step: &Step, change: &crate::resource::Change, body: &mut String)
         }
         return;
     }
-    let whose = whose(step, change);
-    match difference(change) {
+    let mut whose = whose(step, change);
+    let told = match text_behind(step, change).map(of_text) {
+        Some(Ok(lines)) => Difference::Lines(lines),
+        Some(Err(why)) => {
+            whose.push_str(&why);
+            difference(change)
+        }
+        None => difference(change),
+    };
+    match told {
         Difference::Line { before, after } => {
             if change.before.is_some() {
                 _ = writeln!(body, "- {name}: {before}");

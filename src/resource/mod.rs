@@ -7,6 +7,7 @@ mod failure;
 mod impact;
 mod limits;
 pub mod mark;
+mod text;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use context::{Context, Outputs, Progress};
 pub use failure::{Failure, Retry};
 pub use impact::{Disruption, Impact};
 pub use limits::{Limits, Times, Work, overdue};
+pub use text::{LARGEST, Shown, Text};
 
 use crate::id::ResourceId;
 use crate::value::Attributes;
@@ -205,6 +207,12 @@ pub trait Resource: Debug + Send + Sync {
     }
 
     async fn read(&self, cx: &Context) -> Observation;
+
+    /// The texts behind those of the changes that are only digests, for a plan to show which lines change. Reads what is there
+    /// once more, where the attributes do not hold it, and changes nothing.
+    async fn texts(&self, _changes: &[Change], _cx: &Context) -> Vec<Text> {
+        Vec::new()
+    }
 
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure>;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use libmachine::attributes;
-use libmachine::desired::{Disk, Engine, Image, Machine, Resources, Ssh, Timeouts};
+use libmachine::desired::{ComposeProject, Disk, Engine, Image, Machine, Resources, Ssh, Timeouts};
 use libmachine::dirs::Dirs;
 use libmachine::host::{Hosts, expand};
 use libmachine::id::{Name, Owner, ResourceId};
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 mod disks;
 mod keys;
+mod texts;
 mod updates;
 
 type Answer = Result<Output, Error>;
@@ -132,6 +133,10 @@ impl World {
     }
 
     fn of(machine: &Machine, devices: &BTreeMap<Name, String>) -> Self {
+        Self::running(machine, devices, &[])
+    }
+
+    fn running(machine: &Machine, devices: &BTreeMap<Name, String>, projects: &[&ComposeProject]) -> Self {
         let script = Arc::new(Script::default());
         script.answer(FACTS, facts(""));
         script.answer(READY, said(0, "debian 13\nx86_64\n"));
@@ -143,7 +148,7 @@ impl World {
         let vm = ResourceId::new("qemu.vm", "web");
         let peers =
             BTreeMap::from([(name("web"), "10.1.0.2".parse().unwrap()), (name("db"), "10.1.0.3".parse().unwrap())]);
-        let (resources, notes) = expand(machine, &vm, &[], &peers, &hosts, devices);
+        let (resources, notes) = expand(machine, &vm, projects, &peers, &hosts, devices);
         assert_eq!(notes, []);
         let cx = Context {
             owner: Owner { project: name("shop"), id: None },

@@ -4,6 +4,8 @@ use insta::assert_snapshot;
 use libmachine::attributes;
 use libmachine::plan::Plan;
 use libmachine::report::{Detail, Style, plan as print, plan_json, plan_markdown, plan_schema};
+use libmachine::resource::Text;
+use libmachine::value::Path;
 use serde_json::Value;
 
 use crate::support::thing::{Scene, thing};
@@ -65,6 +67,83 @@ fn in_json_every_change_says_whose_it_is() {
     assert_eq!([cause(0), cause(1), cause(2)], [("cpus", "file"), ("label", "outside"), ("note", "both")]);
     assert_eq!(step["changes"][2]["left"], "a");
     assert_eq!(document["format"], 1);
+}
+
+/// A plan with the texts behind its digests.
+fn behind() -> Plan {
+    let seen = attributes! {"files": {"compose.yaml": "sha256:aa", ".env": "sha256:cc", "gone": "sha256:ee"}, "seed": {"first": "1"}};
+    let wanted = attributes! {"files": {"compose.yaml": "sha256:bb", ".env": "sha256:dd"}, "seed": {"first": "2"}};
+    let mut plan = Scene::default().wanted(thing("vm/web", wanted)).seen("vm/web", seen).plan();
+    let file = |name: &str| Path::root().join("files").join(name);
+    plan.steps[0].texts = vec![
+        Text::between(file("compose.yaml"), b"a: 1\ntoken: x\n", b"a: 2\ntoken: y\n"),
+        Text::covered(file(".env")),
+        Text::between(Path::parse("seed"), OLD.as_bytes(), NEW.as_bytes()),
+    ];
+    plan
+}
+
+#[test]
+fn texts_behind_digests_are_shown_line_by_line_without_their_secrets() {
+    assert_snapshot!(on_terminal(&behind(), 200), @r#"
+      ~ vm/web update  not as the Machinefile asks
+            files.".env"          sha256:cc → sha256:dd  (not shown: covered)
+            files."compose.yaml"
+                @@ -1,2 +1,2 @@
+                -a: 1
+                +a: 2
+                 token: ***
+                (what is covered changes too)
+            files.gone            sha256:ee → (none)
+            seed.first            1 → 2
+            seed
+                @@ -1,5 +1,5 @@
+                 #cloud-config
+                -timezone: Etc/UTC
+                +timezone: Europe/Berlin
+                 packages:
+                   - htop
+                   - jq
+
+    Plan: 0 to create, 1 to change, 0 to replace, 0 to delete; 0 resources unchanged.
+    "#);
+    assert_snapshot!(plan_markdown(&behind(), "shop"), @r#"
+    ### `shop`: 0 to create, 1 to change, 0 to replace, 0 to delete
+
+    <details><summary><code>~</code> <b>vm/web</b> update: not as the Machinefile asks</summary>
+
+    ```diff
+    - files.".env": sha256:cc
+    + files.".env": sha256:dd  (not shown: covered)
+    # files."compose.yaml"
+    @@ -1,2 +1,2 @@
+    -a: 1
+    +a: 2
+     token: ***
+    (what is covered changes too)
+    - files.gone: sha256:ee
+    # files.gone goes
+    - seed.first: 1
+    + seed.first: 2
+    # seed
+    @@ -1,5 +1,5 @@
+     #cloud-config
+    -timezone: Etc/UTC
+    +timezone: Europe/Berlin
+     packages:
+       - htop
+       - jq
+    ```
+
+    </details>
+
+    0 resources unchanged.
+    "#);
+    let document = json(&behind());
+    let texts = document["steps"][0]["texts"].as_array().unwrap();
+    assert_eq!(texts[0]["diff"], "@@ -1,2 +1,2 @@\n-a: 1\n+a: 2\n token: ***\n");
+    assert_eq!((&texts[0]["covered"], &texts[0]["path"]), (&true.into(), &"files.\"compose.yaml\"".into()));
+    assert_eq!((&texts[1]["hidden"], texts[1].get("diff")), (&"covered".into(), None));
 }
 
 #[test]

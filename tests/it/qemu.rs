@@ -23,6 +23,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 mod disks;
 mod impostor;
+mod texts;
 
 struct World {
     home: TempDir,

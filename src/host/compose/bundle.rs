@@ -53,6 +53,10 @@ pub struct Bundle {
     /// Services whose containers mount a file as such: they see a new version only when made anew.
     pub mounts: BTreeSet<(String, String)>,
     pub builds: bool,
+    /// Files with variables and secrets: nothing of them is shown.
+    pub covered: BTreeSet<String>,
+    /// Files that compose itself reads.
+    pub compose: BTreeSet<String>,
     bytes: u64,
 }
 
@@ -110,6 +114,13 @@ impl Bundle {
         tar.into_inner().and_then(GzEncoder::finish).map_err(|e| broken(&e))
     }
 
+    /// The content of a file as it was collected.
+    pub(super) fn content(&self, name: &str) -> Result<Vec<u8>, String> {
+        let (content, digest, _) = read(&self.directory.join(name)).map_err(|error| error.message)?;
+        let is_same = self.digests.get(name) == Some(&digest);
+        if is_same { Ok(content) } else { Err("it has changed since it was looked at".to_owned()) }
+    }
+
     fn add(&mut self, path: &Path) -> Result<String, Error> {
         let name = self.relative(path)?;
         if !self.digests.contains_key(&name) {
@@ -165,7 +176,8 @@ impl Search {
         let default = (project.env_files.is_empty() && default.is_file()).then_some(default);
         for file in project.env_files.iter().cloned().chain(default) {
             let file = self.inside(&file)?;
-            self.bundle.add(&file)?;
+            let name = self.bundle.add(&file)?;
+            self.bundle.covered.insert(name);
             let text = fs::read_to_string(&file).map_err(|error| Error::io(&file, &error))?;
             self.variables.extend(paths::variables(&text));
         }
@@ -189,7 +201,8 @@ impl Search {
     }
 
     fn compose_file(&mut self, file: &Path, base: &Path) -> Result<(), Error> {
-        self.bundle.add(file)?;
+        let name = self.bundle.add(file)?;
+        self.bundle.compose.insert(name);
         if !self.seen.insert(file.to_owned()) {
             return Ok(());
         }
@@ -231,9 +244,17 @@ impl Search {
             return self.compose_file(&path, &base);
         }
         if path.is_dir() {
-            return self.folder(&path, &Ignored::nothing(), 0);
+            let known: BTreeSet<_> = self.bundle.digests.keys().cloned().collect();
+            self.folder(&path, &Ignored::nothing(), 0)?;
+            if reference.covered {
+                self.bundle.covered.extend(self.bundle.digests.keys().filter(|name| !known.contains(*name)).cloned());
+            }
+            return Ok(());
         }
         let name = self.bundle.add(&path)?;
+        if reference.covered {
+            self.bundle.covered.insert(name.clone());
+        }
         self.bundle.mounts.extend(reference.services.iter().map(|service| (service.clone(), name.clone())));
         Ok(())
     }

@@ -5,4 +5,5 @@ mod context;
 mod paths;
 pub(crate) mod project;
 pub(crate) mod state;
+mod texts;
 mod yaml;

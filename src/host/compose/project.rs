@@ -9,10 +9,11 @@ use crate::attributes;
 use crate::desired::ComposeProject;
 use crate::host::compose::bundle::{Bundle, Error};
 use crate::host::compose::state::{self, ALL_UP, Container};
+use crate::host::compose::texts::texts;
 use crate::host::facts::Facts;
 use crate::host::reach::Reach;
 use crate::id::{Kind, ResourceId};
-use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Text};
 use crate::transport::{Command, Output};
 use crate::value::{Attributes, json, plain};
 
@@ -211,6 +212,13 @@ impl Resource for Project {
             Ok(Some(attributes)) => Observation::Present(attributes),
             Ok(None) => Observation::Absent,
             Err(why) => Observation::Unreadable(why),
+        }
+    }
+
+    async fn texts(&self, changes: &[Change], cx: &Context) -> Vec<Text> {
+        match &self.wanted {
+            Some(wanted) => texts(&self.name, &wanted.bundle, changes, &self.reach, cx).await,
+            None => Vec::new(),
         }
     }
 

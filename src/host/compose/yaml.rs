@@ -22,6 +22,8 @@ pub(super) struct Reference {
     pub(super) used: Use,
     /// The services whose containers see the file itself.
     pub(super) services: Vec<String>,
+    /// Whether it holds variables or a secret: nothing of it is shown.
+    pub(super) covered: bool,
 }
 
 /// A build, as written.
@@ -37,6 +39,12 @@ pub(super) struct References {
     pub(super) builds: Vec<Build>,
 }
 
+/// Paths, as written, of which nothing is shown; `None` for a text that cannot be read.
+pub(super) fn covered(text: &str) -> Option<Vec<String>> {
+    let files = references(text).ok()?.files;
+    Some(files.into_iter().filter(|file| file.covered).map(|file| file.path).collect())
+}
+
 /// Finds every path in the text of a compose file.
 pub(super) fn references(text: &str) -> Result<References, String> {
     let mut root: Value = yaml_serde::from_str(text).map_err(|error| error.to_string())?;
@@ -45,7 +53,7 @@ pub(super) fn references(text: &str) -> Result<References, String> {
     for include in items(get(&root, "include")) {
         let paths = if include.is_mapping() { get(include, "path") } else { Some(include) };
         found.add_all(texts(paths), Use::Compose);
-        found.add_all(texts(get(include, "env_file")), Use::Read);
+        found.cover_all(texts(get(include, "env_file")), Use::Read);
     }
     for (name, service) in entries(get(&root, "services")) {
         found.service(name, service);
@@ -54,7 +62,7 @@ pub(super) fn references(text: &str) -> Result<References, String> {
         for (name, entry) in entries(get(&root, section)) {
             let Some(path) = get(entry, "file").and_then(text_of) else { continue };
             let services = users(&root, section, name);
-            found.files.push(Reference { path, used: Use::Mount, services });
+            found.files.push(Reference { path, used: Use::Mount, services, covered: section == "secrets" });
         }
     }
     Ok(found)
@@ -62,20 +70,34 @@ pub(super) fn references(text: &str) -> Result<References, String> {
 
 impl References {
     fn add_all(&mut self, paths: Vec<String>, used: Use) {
-        self.files.extend(paths.into_iter().map(|path| Reference { path, used, services: Vec::new() }));
+        self.extend(paths, used, false);
+    }
+
+    fn cover_all(&mut self, paths: Vec<String>, used: Use) {
+        self.extend(paths, used, true);
+    }
+
+    fn extend(&mut self, paths: Vec<String>, used: Use, covered: bool) {
+        let reference = |path| Reference { path, used, services: Vec::new(), covered };
+        self.files.extend(paths.into_iter().map(reference));
     }
 
     fn service(&mut self, name: &str, service: &Value) {
         for entry in items(get(service, "env_file")) {
             let required = get(entry, "required").and_then(Value::as_bool).unwrap_or(true);
             let path = if entry.is_mapping() { get(entry, "path") } else { Some(entry) };
-            self.add_all(texts(path), if required { Use::Read } else { Use::MayRead });
+            self.cover_all(texts(path), if required { Use::Read } else { Use::MayRead });
         }
         self.add_all(texts(get(service, "label_file")), Use::Read);
         self.add_all(texts(get(service, "extends").and_then(|extends| get(extends, "file"))), Use::Compose);
         let mounts = items(get(service, "volumes")).filter_map(bind_source);
         let services = vec![name.to_owned()];
-        self.files.extend(mounts.map(|path| Reference { path, used: Use::Mount, services: services.clone() }));
+        self.files.extend(mounts.map(|path| Reference {
+            path,
+            used: Use::Mount,
+            services: services.clone(),
+            covered: false,
+        }));
         if let Some(build) = get(service, "build") {
             self.build(build);
         }

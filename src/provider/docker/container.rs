@@ -17,7 +17,7 @@ use crate::provider::docker::{CONTAINER, Docker, execute, label, network, power,
 use crate::provider::qemu::access;
 use crate::provider::{claims, output};
 use crate::resource::{
-    Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Source, concerns, diff, mark,
+    Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Source, Text, concerns, diff, mark,
 };
 use crate::value::{Attributes, Value, json};
 
@@ -323,6 +323,17 @@ impl Resource for Container {
             Ok(Some(found)) => Observation::Present(self.seen(&found, cx)),
             Ok(None) => Observation::Absent,
             Err(failure) => Observation::Unreadable(failure.message),
+        }
+    }
+
+    async fn texts(&self, changes: &[Change], _cx: &Context) -> Vec<Text> {
+        let is_meant = |change: &Change| change.path.starts_with("seed.user-data");
+        match (&self.wanted, self.place.setup.engine().await) {
+            (Some(wanted), Ok(engine)) if changes.iter().any(is_meant) => {
+                let [name, _] = names(&self.place.setup, self.id.name());
+                vec![seed::text(engine, &name, &wanted.machine).await]
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -11,9 +11,9 @@ use crate::attributes;
 use crate::desired;
 use crate::provider::docker::archive;
 use crate::provider::docker::engine::Engine;
-use crate::provider::qemu::user_data::{Ours, declared, user_data};
-use crate::resource::{Change, Context, Failure, follow, mark};
-use crate::value::{Attributes, json};
+use crate::provider::qemu::user_data::{Ours, change, declared, user_data};
+use crate::resource::{Change, Context, Failure, Text, follow, mark};
+use crate::value::{Attributes, Path, json};
 
 const FOLDER: &str = "/var/lib/cloud/seed/nocloud";
 const RECORD: &str = "machine.json";
@@ -123,6 +123,16 @@ pub(super) async fn read(engine: &Engine, container: &str) -> Result<Option<Reco
         serde_json::from_slice(&content).map_err(|error| Failure::new(format!("{RECORD} of {container}: {error}")))
     };
     content.map(parse).transpose()
+}
+
+/// What changes in the user's part of what cloud-init in a container was given.
+pub(super) async fn text(engine: &Engine, container: &str, machine: &desired::Machine) -> Text {
+    let path = Path::parse("seed.user-data");
+    match archive::get(engine, container, &format!("{FOLDER}/user-data")).await {
+        Ok(Some(there)) => change(path, &there, &machine.user_data),
+        Ok(None) => Text::hidden(path, "it is not there"),
+        Err(why) => Text::hidden(path, format!("it cannot be read: {why}")),
+    }
 }
 
 /// Digests and plain values of what the user declared; what we generate is not compared.

@@ -18,13 +18,14 @@ use crate::provider::qemu::disk::ROOT;
 use crate::provider::qemu::drive::device_of;
 use crate::provider::qemu::folder::{Folder, problem};
 use crate::provider::qemu::network_config::network_config;
-use crate::provider::qemu::user_data::{Mount, Ours, declared, user_data};
+use crate::provider::qemu::user_data::{Mount, Ours, change, declared, user_data};
 use crate::provider::qemu::{SEED, Setup, vfat};
-use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
-use crate::value::{Attributes, Value, json};
+use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Text, concerns};
+use crate::value::{Attributes, Path as ValuePath, Value, json};
 
 pub(super) const IMAGE: &str = "seed.img";
 const RECORD: &str = "seed.json";
+const USER_DATA: &str = "user-data";
 const HOST_KEY: &str = "host_key";
 const PUBLIC_HOST_KEY: &str = "host_key.pub";
 
@@ -72,6 +73,16 @@ impl Seed {
             setup: setup.clone(),
             machine: None,
             desired: Attributes::new(),
+        }
+    }
+
+    /// What changes in it: what is there stands on the drive itself.
+    fn user_data(&self, machine: &desired::Machine) -> Text {
+        let path = ValuePath::root().join(USER_DATA);
+        let there = std::fs::read(self.folder.file(IMAGE)).and_then(|image| vfat::file(&image, USER_DATA));
+        match there {
+            Ok(there) => change(path, &there, &machine.user_data),
+            Err(why) => Text::hidden(path, format!("it cannot be read: {why}")),
         }
     }
 
@@ -263,6 +274,11 @@ impl Resource for Seed {
             Ok((None, _)) => Observation::Absent,
             Err(failure) => Observation::Unreadable(failure.message),
         }
+    }
+
+    async fn texts(&self, changes: &[Change], _cx: &Context) -> Vec<Text> {
+        let machine = self.machine.as_ref().filter(|_| concerns(changes, USER_DATA));
+        machine.map(|machine| self.user_data(machine)).into_iter().collect()
     }
 
     async fn create(&self, cx: &Context) -> Result<Attributes, Failure> {

@@ -1,8 +1,9 @@
 //! The user-data a machine gets: the user's part as it was written, then ours, which adds and never overrides.
 
-use crate::cloud_init::{Frequencies, Piece, budget, encode};
+use crate::cloud_init::{Frequencies, Piece, budget, encode, users};
 use crate::provider::qemu::access;
-use crate::value::{Value, json};
+use crate::resource::Text;
+use crate::value::{Path, Value, json};
 
 /// What our part says.
 #[derive(Clone, Debug)]
@@ -53,6 +54,15 @@ pub(in crate::provider) fn declared(pieces: &[Piece]) -> Option<Value> {
     let size = budget(encode(pieces, "").len(), None);
     let inputs = json!({ "size": size, "every-boot": every_boot, "first-boot": first_boot });
     (!pieces.is_empty()).then_some(inputs)
+}
+
+/// What changes in the user's part of a user-data that is there, when these pieces take its place. Ours holds secrets and
+/// is left out.
+pub(in crate::provider) fn change(path: Path, there: &[u8], pieces: &[Piece]) -> Text {
+    match (users(there), users(&encode(pieces, "#cloud-config\n"))) {
+        (Some(before), Some(after)) => Text::between(path, &before, &after),
+        _ => Text::hidden(path, "what is there cannot be told from what is ours"),
+    }
 }
 
 /// JSON, which is YAML whose texts no version of YAML can take for something else.

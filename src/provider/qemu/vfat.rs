@@ -1,6 +1,6 @@
 //! A small FAT file system with the same bytes for the same files.
 
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor, Read, Write};
 
 use fatfs::{Date, DateTime, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider};
 
@@ -38,23 +38,29 @@ pub(super) fn image(files: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
     Ok(disk.into_inner())
 }
 
+/// A file in the root of such an image.
+pub(super) fn file(image: &[u8], name: &str) -> io::Result<Vec<u8>> {
+    let system = FileSystem::new(Cursor::new(image.to_vec()), FsOptions::new())?;
+    let mut content = Vec::new();
+    system.root_dir().open_file(name)?.read_to_end(&mut content)?;
+    Ok(content)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     #[test]
     fn long_lower_case_names_are_kept() {
-        let mut disk = Cursor::new(image(&[("user-data", b"hello"), ("network-config", b"")]).unwrap());
+        let image = image(&[("user-data", b"hello"), ("network-config", b"")]).unwrap();
+        let mut disk = Cursor::new(image.clone());
         let system = FileSystem::new(&mut disk, FsOptions::new()).unwrap();
         assert_eq!(system.volume_label(), "CIDATA");
         let mut names: Vec<_> = system.root_dir().iter().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["network-config", "user-data"]);
-        let mut text = String::new();
-        system.root_dir().open_file("user-data").unwrap().read_to_string(&mut text).unwrap();
-        assert_eq!(text, "hello");
+        assert_eq!(file(&image, "user-data").unwrap(), b"hello");
+        assert!(file(&image, "vendor-data").is_err());
     }
 
     #[test]
