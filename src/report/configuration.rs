@@ -46,7 +46,7 @@ fn yaml_map(map: &serde_json::Map<String, Value>, at: &mut Path, places: &Places
     for (key, value) in map {
         at.push(key);
         let comment = places.get(at).map(|place| format!("  # {place}")).unwrap_or_default();
-        let key = word(key);
+        let key = yaml_key(key, &format!("\n{indent}"));
         match value {
             Value::Object(map) if !map.is_empty() => {
                 _ = writeln!(text, "{indent}{key}:{comment}");
@@ -86,7 +86,8 @@ fn flow(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Value::Object(map) if map.is_empty() => "{}".to_owned(),
         Value::Object(map) => {
-            let entries: Vec<_> = map.iter().map(|(key, value)| format!("{}: {}", word(key), flow(value))).collect();
+            let entries: Vec<_> =
+                map.iter().map(|(key, value)| format!("{}: {}", yaml_key(key, " "), flow(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
         other => other.to_string(),
@@ -103,6 +104,12 @@ fn word(text: &str) -> String {
         && text.chars().all(allowed)
         && !SPECIAL.contains(&text.to_ascii_lowercase().as_str());
     if bare { text.to_owned() } else { quoted(text) }
+}
+
+/// A key up to its colon. One of more than 1,024 characters is a key only when that is said before it (YAML 1.2.2, 7.4.3).
+fn yaml_key(key: &str, colon: &str) -> String {
+    let word = word(key);
+    if word.len() <= 1024 { word } else { format!("? {word}{colon}") }
 }
 
 fn needs_escape(c: char) -> bool {

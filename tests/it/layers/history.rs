@@ -1,6 +1,7 @@
 //! Where values came from.
 
 use libmachine::config::Layer;
+use libmachine::report::configuration;
 use libmachine::schema;
 use libmachine::value::{Path, Value, json};
 
@@ -77,4 +78,16 @@ compose: { site: { on: web, files: [c.yaml], env-files: [e.env] }, other: { on: 
         "other": { "on": "web", "directory": at("o") },
     });
     assert_eq!(dump["compose"], expected);
+}
+
+/// YAML takes no more than 1,024 characters for a key unless it is told beforehand.
+#[test]
+fn a_key_of_any_length_can_be_dumped() {
+    let key = "k".repeat(1500);
+    let settings = json!({ "defaults": { "engine": { "options": { &key: { &key: [{ &key: 1 }] } } } } });
+    let text = configuration::yaml(&settings, &configuration::Places::new());
+    let config =
+        Project::empty().file("x.yaml", &format!("name: shop\nmachines: {{}}\n{text}")).layer("x.yaml").config();
+    let dump = config.dump(&schema::machinefile(&[]), false, "shop");
+    assert_eq!(dump["defaults"]["engine"]["options"], settings["defaults"]["engine"]["options"]);
 }
