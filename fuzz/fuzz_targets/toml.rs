@@ -2,9 +2,9 @@
 
 #![no_main]
 
+#[path = "../checks/tree.rs"]
 mod tree;
 
-use libfuzzer_sys::fuzz_target;
 use libmachine::report::configuration::{Places, toml};
 
-fuzz_target!(|text: &str| tree::check("x.toml", text, |settings| toml(settings, &Places::new())));
+libfuzzer_sys::fuzz_target!(|text: &str| tree::check("x.toml", text, |settings| toml(settings, &Places::new())));

@@ -2,9 +2,9 @@
 
 #![no_main]
 
+#[path = "../checks/tree.rs"]
 mod tree;
 
-use libfuzzer_sys::fuzz_target;
 use libmachine::report::configuration::{Places, yaml};
 
-fuzz_target!(|text: &str| tree::check("x.yaml", text, |settings| Some(yaml(settings, &Places::new()))));
+libfuzzer_sys::fuzz_target!(|text: &str| tree::check("x.yaml", text, |settings| Some(yaml(settings, &Places::new()))));

@@ -9,6 +9,7 @@ mod config;
 mod desired;
 mod errors;
 mod example;
+mod fuzzed;
 mod hardware;
 mod layers;
 mod schema;
