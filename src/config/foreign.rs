@@ -33,6 +33,11 @@ const LENT: [(&str, &str); 2] = [
     ("image.mirror", "packages are unpacked on this computer, so where they come from is not for others to say"),
 ];
 
+/// Of a compose project: what of this computer it is, and who gets it. Without files it would be those beside the
+/// Machinefile, with their `.env`.
+const SHIPPED: [&str; 4] = ["on", "files", "directory", "env-files"];
+const WHO_GETS: &str = "a compose project is files of this computer: which they are, and which machines get them, is not for others to say";
+
 /// Takes out of the settings what only the project itself says.
 pub(super) fn forbidden(root: &mut Node, problems: &mut Vec<Problem>) {
     let Tree::Map(entries) = &mut root.tree else { return };
@@ -45,8 +50,19 @@ pub(super) fn forbidden(root: &mut Node, problems: &mut Vec<Problem>) {
 
 /// What it may not ask to be dropped.
 pub(super) fn directives(directives: &Directives, problems: &mut Vec<Problem>) {
-    let touches = |selector: &Selector| selector.first().is_empty() || KEPT.contains(&selector.first());
-    let hint = |selector: &Selector| if ["store", "providers"].contains(&selector.first()) { HERE } else { WHOSE };
+    let ships = |selector: &Selector| match selector.keys()[..] {
+        [compose, _, key, ..] => {
+            compose.is_none_or(|key| key == "compose") && key.is_none_or(|key| SHIPPED.contains(&key))
+        }
+        _ => false,
+    };
+    let touches =
+        |selector: &Selector| selector.first().is_empty() || KEPT.contains(&selector.first()) || ships(selector);
+    let hint = |selector: &Selector| match selector.first() {
+        "store" | "providers" => HERE,
+        "compose" => WHO_GETS,
+        _ => WHOSE,
+    };
     for (selector, origin) in directives.excluded().iter().filter(|(selector, _)| touches(selector)) {
         let message = format!("`{selector}` cannot be excluded here");
         problems.push(Problem::new(origin.clone(), message).hint(hint(selector)));
@@ -119,6 +135,11 @@ fn is_image_here(at: &Path, text: &str) -> bool {
 }
 
 fn lent(at: &Path) -> Option<(&'static str, &'static str)> {
+    if let [compose, _, key] = at.keys()
+        && compose == "compose"
+    {
+        return SHIPPED.into_iter().find(|shipped| shipped == key).map(|key| (key, WHO_GETS));
+    }
     let below = match at.keys() {
         [defaults, rest @ ..] if defaults == "defaults" => rest,
         [machines, _, rest @ ..] if machines == "machines" => rest,

@@ -102,6 +102,15 @@ impl Selector {
         }
     }
 
+    /// Its keys; `None` where any is meant.
+    pub(super) fn keys(&self) -> Vec<Option<&str>> {
+        let keys = self.0.iter().map(|segment| match segment {
+            Segment::Key(key) => Some(key.as_str()),
+            Segment::Any => None,
+        });
+        keys.collect()
+    }
+
     /// The one setting meant.
     pub fn path(&self) -> Result<Path, Invalid> {
         let key = |segment: &Segment| match segment {

@@ -36,6 +36,9 @@ fn it_names_no_file_program_or_host_of_this_computer() {
         "ssh: { agent: true }",
         "compose: { x: { on: web, files: [/etc/shadow] } }",
         "compose: { x: { on: web, directory: / } }",
+        "compose: { x: { directory: '' } }",
+        "compose: { x: { on: web } }",
+        "compose: { x: { on: [web], profiles: [a] } }",
         "compose: { x: { on: web, env-files: [/etc/shadow] } }",
         "defaults: { ssh: !override { identity: /x } }",
     ] {
@@ -133,6 +136,41 @@ fn it_takes_nothing_away_that_says_what_this_computer_does() {
     let config = project.config();
     assert_eq!(config.layer(&Path::parse("store.lease")), Some(Layer::User));
     assert_eq!(config.layer(&Path::parse("defaults.count")), None);
+}
+
+#[test]
+fn it_gives_no_machine_files_that_lie_beside_the_machinefile() {
+    let base = "machines: { web: }\ncompose: { own: { on: web, files: [site/c.yaml], env-files: [site/own.env] } }\n";
+    let with = |said: &str| {
+        let text = format!("#cloud-config\ncloud-machine:\n  {said}\n");
+        let project = Project::new(base).file("compose.yaml", "").file(".env", "TOKEN=x\n");
+        project.schema(schema::machinefile(DRIVERS)).text(Layer::CloudInitDrive, "u", &text, None)
+    };
+    assert_snapshot!(with("compose: { more: { on: web } }").findings(), @r"
+     × `on` cannot be set here
+      ╭─[u:3:26]
+    2 │ cloud-machine:
+    3 │   compose: { more: { on: web } }
+      ·                          ─┬─
+      ·                           ╰── here
+      ╰────
+     help: a compose project is files of this computer: which they are, and which machines get them, is not for others to say
+    ");
+    for said in [
+        "exclude: [compose.own.files]",
+        "exclude: [compose.own.env-files]",
+        "exclude: ['compose.*.env-files']",
+        "exclude: ['compose.own.*']",
+        "override: [compose.own.on]",
+        "compose: { own: { env-files: !reset [] } }",
+        "compose: { own: { files: !override [] } }",
+    ] {
+        let findings = with(said).findings();
+        assert!(findings.contains("which machines get them, is not for others to say"), "{said}: {findings}");
+        assert!(with(said).load().is_err(), "{said}");
+    }
+    let dropped = with("exclude: [compose.own]");
+    assert!(dropped.load().is_ok(), "nobody gets anything: {}", dropped.findings());
 }
 
 #[test]
