@@ -11,7 +11,7 @@ use crate::id::ResourceId;
 use crate::plan::{Action, Plan};
 use crate::resource::Link;
 use crate::store::Recorded;
-use crate::value::json;
+use crate::value::{Path, json};
 
 fn digest(text: &str) -> String {
     hex::encode(&Sha256::digest(text)[..16])
@@ -21,12 +21,20 @@ pub(super) fn texts(basis: &Basis<'_>) -> BTreeMap<String, String> {
     basis.texts.iter().map(|(name, text)| (name.clone(), digest(text))).collect()
 }
 
-/// What every resource is to be and hangs on: a comment in the Machinefile changes nothing of it.
+/// What every resource is to be and hangs on, and what of it is left alone: a comment in the Machinefile changes nothing of it.
 pub(super) fn settings(catalog: &Catalog) -> BTreeMap<ResourceId, String> {
     let mut settings = BTreeMap::new();
     for resource in &catalog.resources {
         let parents: Vec<_> = resource.parents().iter().map(|p| (p.link.as_str(), p.id.as_str())).collect();
-        settings.insert(resource.id().clone(), digest(&json!([resource.desired(), parents]).to_string()));
+        let ignored = catalog.ignored.get(resource.id()).filter(|paths| !paths.is_empty());
+        let text = match ignored {
+            None => json!([resource.desired(), parents]).to_string(),
+            Some(paths) => {
+                let paths: BTreeSet<_> = paths.iter().map(Path::keys).collect();
+                json!([resource.desired(), parents, paths]).to_string()
+            }
+        };
+        settings.insert(resource.id().clone(), digest(&text));
     }
     settings
 }

@@ -117,6 +117,30 @@ fn a_machinefile_that_means_something_else_is_named_and_a_comment_means_nothing(
 }
 
 #[test]
+fn what_is_left_alone_is_part_of_what_was_planned() {
+    let ignoring = |web: &str, db: &str| {
+        format!("{HEAD}  web: {{ resources: {{ cpus: 2 }}{web} }}\n  db: {{ resources: {{ cpus: 2 }}{db} }}\n")
+    };
+    let (none, cpus, both) = ("", ", ignore: [resources.cpus]", ", ignore: [resources.cpus, image]");
+    let world = World::with(&ignoring(none, none).replace("cpus: 2", "cpus: 1"));
+    world.converge();
+    for (planned, now) in [(none, cpus), (cpus, none), (cpus, both), (both, cpus)] {
+        world.rewrite(&ignoring(none, planned));
+        world.sandbox.ok("plan --out next.plan");
+        world.rewrite(&ignoring(none, now));
+        let before = world.contents();
+        let says = "Machinefile.yaml no longer asks for what was planned: simulated.machine/db";
+        assert_refused(&apply(&world), &[says, "nothing was changed"]);
+        assert_eq!(world.contents(), before, "{planned} {now}");
+    }
+    world.rewrite(&ignoring(none, both));
+    world.sandbox.ok("plan --out next.plan");
+    world.rewrite(&ignoring(none, ", ignore: [image, resources.cpus]"));
+    assert_eq!(apply(&world).code, 0, "another order means nothing");
+    world.sandbox.assert_converged();
+}
+
+#[test]
 fn a_variable_that_changed_is_told_from_a_file_that_changed() {
     let world = World::with(&format!("{HEAD}  web:\n    resources:\n      cpus: ${{CPUS:-1}}\n"));
     world.sandbox.ok("plan --out next.plan");
