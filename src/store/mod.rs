@@ -190,6 +190,12 @@ fn remedy(why: &str) -> Option<String> {
         "make room on that file system and run the command again: it goes on from here"
     } else if says(&["readonly", "read-only", "permission denied", "unable to open"]) {
         "the folder must belong to the user who runs the command, on a file system that can be written"
+    } else if says(&["notvalidforname", "not valid for name"]) {
+        "the server's certificate is for another name: write the address with the name that the certificate bears"
+    } else if says(&["invalid peer certificate", "unknownissuer"]) {
+        "name the authority that signed the server's certificate: `?sslrootcert=FILE` in the address, or SSL_CERT_FILE"
+    } else if says(&["does not support tls"]) {
+        "switch TLS on at the server (`ssl = on`), or write `?sslmode=disable` where the network itself is safe"
     } else {
         return None;
     };

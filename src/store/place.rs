@@ -43,7 +43,7 @@ impl Claim {
 }
 
 impl Place {
-    /// The store if there is one: looking makes none.
+    /// The store if there is one: looking makes none, and leaves one of an earlier version as it is.
     pub async fn look(&self) -> Result<Option<Arc<dyn Store>>, Error> {
         match self {
             Self::Folder(folder) => {
@@ -51,7 +51,7 @@ impl Place {
                 if !path.try_exists().map_err(|why| unreadable(&path, &why))? {
                     return Ok(None);
                 }
-                Ok(Some(Arc::new(Sqlite::open(&path)?)))
+                Ok(Some(Arc::new(Sqlite::look(&path)?)))
             }
             Self::Shared(postgres) => Ok(postgres.exists().await?.then(|| Arc::clone(postgres) as Arc<dyn Store>)),
         }

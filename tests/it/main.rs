@@ -21,6 +21,7 @@ mod properties;
 mod queue;
 mod store;
 mod store_file;
+mod store_tls;
 
 mod bundle;
 mod docker;

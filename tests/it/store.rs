@@ -223,6 +223,22 @@ async fn a_secret_is_kept_until_it_is_replaced_or_removed() {
 }
 
 #[tokio::test]
+async fn who_may_only_read_can_look() {
+    let backend = Backend::postgres();
+    let claim = claimed(&backend.place()).await;
+    write(&claim.store, hold("vm/web")).await;
+    let role = format!("reader_{}", std::process::id());
+    backend.query(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA machine TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA machine TO {role}"
+    ));
+    let place = backend.place_for(&role);
+    let store = place.look().await.expect("it may look").expect("a store");
+    assert_eq!(store.load().await.expect("readable").records.len(), 1);
+    assert!(matches!(place.claim(&Holder::this("up"), Duration::ZERO, |_, _| ()).await, Err(Error::Write { .. })));
+    backend.query(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[tokio::test]
 async fn a_store_of_a_newer_version_is_refused_by_name() {
     for backend in Backend::all() {
         claimed(&backend.place()).await.release().await;

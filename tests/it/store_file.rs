@@ -139,6 +139,30 @@ async fn a_store_of_every_earlier_format_is_opened_and_brought_up_to_date() {
 }
 
 #[test]
+fn looking_at_a_project_of_an_earlier_version_leaves_its_store_as_it_is() {
+    let sandbox = Sandbox::with(
+        "name: shop\nproviders: { sim: { driver: simulated, world: ./world.sqlite } }\ndefaults: { provider: sim }\nmachines: { web: {} }\n",
+    );
+    let state = sandbox.home().join("state/machine/shop");
+    std::fs::create_dir_all(&state).expect("a folder");
+    let store = state.join("store.sqlite");
+    std::fs::copy(corpus("store-1.sqlite"), &store).expect("a copy");
+    std::fs::copy(corpus("world.sqlite"), sandbox.project().join("world.sqlite")).expect("a copy");
+    let format = || {
+        let database = rusqlite::Connection::open(&store).expect("SQLite");
+        database.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).expect("a number")
+    };
+    for verb in ["plan", "plan --destroy", "ls", "status", "up --dry-run"] {
+        let ran = sandbox.run(verb.split(' '));
+        assert_eq!(ran.code, 0, "{verb}: {}", ran.stderr);
+        assert_eq!(format(), 1, "{verb}");
+    }
+    assert!(sandbox.ok("plan --destroy").stdout.contains("simulated.machine/db-1"), "what is recorded is known");
+    sandbox.ok("up -y --allow-destroy db");
+    assert_eq!(format(), 2, "who changes something brings it up to date");
+}
+
+#[test]
 fn a_project_of_an_earlier_version_goes_on_where_it_was_cut_off() {
     let sandbox = Sandbox::with(
         "name: shop

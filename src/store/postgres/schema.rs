@@ -28,6 +28,19 @@ pub(super) async fn exists(client: &Client) -> Result<bool, Trouble> {
     Ok(client.query_one("SELECT to_regclass('machine.format') IS NOT NULL", &[]).await?.get(0))
 }
 
+/// Whether there is anything to read. Tables of an earlier format are left as they are: whatever is read of them stands
+/// in every format that was released.
+pub(super) async fn readable(client: &Client, name: &str) -> Result<bool, Trouble> {
+    if !exists(client).await? {
+        return Ok(false);
+    }
+    match found(client).await? {
+        0 => Ok(false),
+        1..=FORMAT => Ok(true),
+        found => Err(Error::Newer { path: name.to_owned(), found, known: FORMAT }.into()),
+    }
+}
+
 /// Brings the tables to the current format, from nothing or an earlier one, in one transaction. Others who want the same
 /// wait for it.
 pub(super) async fn migrate(client: &mut Client, name: &str) -> Result<(), Trouble> {

@@ -72,16 +72,17 @@ impl Session {
             return Ok(Answer::Whether(schema::exists(&self.client).await?));
         }
         if !self.ready {
-            let looks = matches!(job, Job::Load | Job::Get(_));
-            if looks && !schema::exists(&self.client).await? {
-                return Ok(if matches!(job, Job::Load) {
-                    Answer::Recorded(Recorded::default())
-                } else {
-                    Answer::Secret(None)
-                });
+            match job {
+                Job::Load | Job::Get(_) if !schema::readable(&self.client, name).await? => {
+                    let nothing = Answer::Recorded(Recorded::default());
+                    return Ok(if matches!(job, Job::Load) { nothing } else { Answer::Secret(None) });
+                }
+                Job::Load | Job::Get(_) => {}
+                _ => {
+                    schema::migrate(&mut self.client, name).await?;
+                    self.ready = true;
+                }
             }
-            schema::migrate(&mut self.client, name).await?;
-            self.ready = true;
         }
         let project = self.project.clone();
         match job {

@@ -1,8 +1,12 @@
 //! Which database, and how a connection to it is made.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -19,6 +23,8 @@ pub struct Target {
     config: Config,
     /// How long a silent run keeps the project to itself.
     lease: Duration,
+    /// The certificates that vouch for the server, in PEM; those that this computer trusts unless given.
+    root: Option<PathBuf>,
 }
 
 /// Without the password.
@@ -38,6 +44,7 @@ impl Target {
         if !address.starts_with("postgres://") && !address.starts_with("postgresql://") {
             return Err("it does not begin with `postgres://`".to_owned());
         }
+        let (address, root) = verified(address);
         let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
             std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
         })?;
@@ -55,7 +62,7 @@ impl Target {
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(4)
             .tcp_user_timeout(Duration::from_secs(40));
-        Ok(Self { config, lease: Self::LEASE })
+        Ok(Self { config, lease: Self::LEASE, root })
     }
 
     #[must_use]
@@ -88,7 +95,7 @@ impl Target {
                 tokio::spawn(connection);
                 return Ok(client);
             }
-            let (client, connection) = self.config.connect(tls()?).await?;
+            let (client, connection) = self.config.connect(tls(self.root.as_deref())?).await?;
             tokio::spawn(connection);
             Ok(client)
         };
@@ -100,12 +107,60 @@ impl Target {
     }
 }
 
-/// Verified against the certificates that this computer trusts; `SSL_CERT_FILE` names others.
-fn tls() -> Result<MakeRustlsConnect, Trouble> {
+/// An address without what libpq alone understands of it: certificates are always verified here, as `verify-full` asks,
+/// and `sslrootcert` names those that vouch.
+fn verified(address: &str) -> (String, Option<PathBuf>) {
+    let Some((before, query)) = address.split_once('?') else { return (address.to_owned(), None) };
+    let mut root = None;
+    let kept: Vec<_> = query
+        .split('&')
+        .filter_map(|pair| match pair.split_once('=') {
+            Some(("sslmode", "verify-ca" | "verify-full")) => Some("sslmode=require"),
+            Some(("sslrootcert", path)) => {
+                root = Some(PathBuf::from(decoded(path))).filter(|path| *path != Path::new("system"));
+                None
+            }
+            _ => Some(pair),
+        })
+        .collect();
+    (format!("{before}?{}", kept.join("&")), root)
+}
+
+/// With `%2F` and the like in plain.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        if let (b'%', Some(code)) = (first, code) {
+            bytes.push(code);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Verified against these certificates, or those that this computer trusts; `SSL_CERT_FILE` names others.
+fn tls(root: Option<&Path>) -> Result<MakeRustlsConnect, Trouble> {
+    let lost = |error: rustls::Error| Trouble::Lost(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(rustls_platform_verifier::BuilderVerifierExt::with_platform_verifier)
-        .map_err(|error| Trouble::Lost(error.to_string()))?;
-    Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
+    let builder =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(lost)?;
+    let builder = match root {
+        Some(path) => builder.with_root_certificates(roots(path).map_err(Trouble::Lost)?),
+        None => rustls_platform_verifier::BuilderVerifierExt::with_platform_verifier(builder).map_err(lost)?,
+    };
+    Ok(MakeRustlsConnect::new(builder.with_no_client_auth()))
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, String> {
+    let unusable = |why: &dyn std::fmt::Display| format!("`sslrootcert` {}: {why}", path.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|why| unusable(&why))? {
+        roots.add(certificate.map_err(|why| unusable(&why))?).map_err(|why| unusable(&why))?;
+    }
+    if roots.is_empty() { Err(unusable(&"there is no certificate in it")) } else { Ok(roots) }
 }

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::store::Error;
 
@@ -55,6 +55,25 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
         found => return Err(Error::Newer { path: name, found, known: FORMAT }),
     }
     Ok(connection)
+}
+
+/// Opens a file that is there to read what is recorded. One of an earlier format is left as it is: whatever is read of it
+/// stands in every format that was released.
+pub(super) fn look(path: &Path) -> Result<Connection, Error> {
+    let name = path.display().to_string();
+    let failed = |why: &dyn std::fmt::Display| Error::Open { path: name.clone(), why: why.to_string() };
+    let damaged = |why: &str| Error::Damaged { path: name.clone(), why: why.to_owned() };
+    check_whole(path).map_err(|why| failed(&why))?.map_err(damaged)?;
+    let sql = |why: rusqlite::Error| if is_damage(&why) { damaged(&why.to_string()) } else { failed(&why) };
+    // Not read-only: who looks at a log that nobody has open needs to be able to make its index.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(sql)?;
+    connection.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL;").map_err(sql)?;
+    match format(&connection).map_err(sql)? {
+        1..=FORMAT => Ok(connection),
+        0 => Err(damaged("it holds something else")),
+        found => Err(Error::Newer { path: name, found, known: FORMAT }),
+    }
 }
 
 fn format(connection: &Connection) -> rusqlite::Result<i64> {

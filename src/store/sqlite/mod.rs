@@ -37,7 +37,16 @@ impl Sqlite {
     /// Opens or makes the file, and brings one of an earlier version to the current format. An empty, cut or foreign file
     /// is an error, never "nothing recorded".
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let writer = Writer::new(path)?;
+        Self::with(path, file::open(path)?)
+    }
+
+    /// Opens a file that is there, to look at it: one of an earlier version is read as it is.
+    pub fn look(path: &Path) -> Result<Self, Error> {
+        Self::with(path, file::look(path)?)
+    }
+
+    fn with(path: &Path, connection: Connection) -> Result<Self, Error> {
+        let writer = Writer { connection, path: path.to_owned(), opened: file::identity(path), run: None };
         let (requests, inbox) = mpsc::channel();
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
@@ -90,11 +99,6 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(path: &Path) -> Result<Self, Error> {
-        let connection = file::open(path)?;
-        Ok(Self { connection, path: path.to_owned(), opened: file::identity(path), run: None })
-    }
-
     fn serve(mut self, inbox: &mpsc::Receiver<Request>) {
         while let Ok(first) = inbox.recv() {
             let mut loads = Vec::new();

@@ -41,6 +41,12 @@ impl Backend {
         self.place_of("shop")
     }
 
+    /// As another account of the database sees it.
+    pub fn place_for(&self, user: &str) -> Place {
+        let address = self.address.as_deref().expect("a database").replace("user=machine", &format!("user={user}"));
+        Place::Shared(Arc::new(Postgres::new(postgres::target(&address), "shop")))
+    }
+
     pub fn place_of(&self, project: &str) -> Place {
         match &self.address {
             Some(address) => Place::Shared(Arc::new(Postgres::new(postgres::target(address), project))),
