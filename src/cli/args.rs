@@ -67,7 +67,7 @@ pub(super) struct Global {
     #[arg(long, global = true, env = "MACHINE_COLOR", default_value = "auto")]
     pub(super) color: Color,
     /// How many operations run at once
-    #[arg(long, global = true, env = "MACHINE_PARALLEL", default_value_t = 16, value_name = "N")]
+    #[arg(long, global = true, env = "MACHINE_PARALLEL", default_value_t = 16, value_parser = operations, value_name = "N")]
     pub(super) parallel: u16,
     /// Wait this long while another run is changing the project: `30s`, `10m`
     #[arg(long, global = true, env = "MACHINE_LOCK_WAIT", default_value = "0s", value_parser = duration, value_name = "DURATION")]
@@ -77,6 +77,11 @@ pub(super) struct Global {
     /// A password that is not in it is taken from PGPASSWORD.
     #[arg(long, global = true, env = "MACHINE_STORE", hide_env_values = true, value_name = "URL")]
     pub(super) store: Option<String>,
+}
+
+fn operations(text: &str) -> Result<u16, &'static str> {
+    let n = text.parse().map_err(|_| "a whole number of operations, at most 65535")?;
+    if n == 0 { Err("nothing would ever run: 1 does one thing after another") } else { Ok(n) }
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {

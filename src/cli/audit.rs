@@ -254,8 +254,8 @@ async fn drift(global: &Global, verb: &Audit, project: &mut Project) -> Result<E
     }
     let clean = warnings == 0 && plan.is_empty() && proposal.sight.blind.is_empty();
     if !clean && verb.output != Some(Notation::Json) {
-        let words = if warnings == 1 { "1 warning".to_owned() } else { format!("{warnings} warnings") };
-        tell(&format!("Findings: {words} about the settings, {} steps to make the world so.\n", plan.steps.len()));
+        let (warnings, steps) = (report::count(warnings, "warning"), report::count(plan.steps.len(), "step"));
+        tell(&format!("Findings: {warnings} about the settings, {steps} to make the world so.\n"));
     }
     Ok(if clean { Exit::Done } else { Exit::Findings })
 }

@@ -7,6 +7,7 @@ use super::project::Project;
 use super::{prompt, terminal};
 use crate::plan::{Action, Allowed, Demands, Loss, Plan, Step, demands};
 use crate::reconcile::Proposal;
+use crate::report;
 use crate::transport::quote;
 
 /// What the command line says.
@@ -50,8 +51,9 @@ impl Consent {
             }
             let text = match first.loss() {
                 _ if demands.machines > self.most => format!(
-                    "{} machines would go or be made anew at once, and more than {} have to be named",
-                    demands.machines, self.most
+                    "{} would go or be made anew at once, and more than {} have to be named",
+                    report::count(demands.machines, "machine"),
+                    self.most
                 ),
                 Some(Loss::Data) => format!("{} would lose data, and -y alone never does that", first.resource),
                 _ => format!("{} would {}, and -y alone never takes a machine", first.resource, gone(first)),

@@ -46,13 +46,16 @@ pub(super) fn document(
 ) -> Option<Document> {
     let (_, origin) = source(flags.first()?);
     let mut root = Node::new(Tree::Map(BTreeMap::new()), origin);
-    let mut excluded = Vec::new();
+    let (mut excluded, mut earlier) = (Vec::new(), Vec::new());
     for flag in flags {
         match flag.kind {
             FlagKind::Exclusion => excluded.extend(exclusion(flag, problems)),
             FlagKind::Assignment | FlagKind::Value(_) => match setting(flag, schema) {
                 Ok((path, node)) => {
-                    warnings.extend(overruled(&root, &path, &node));
+                    if let Some((at, said)) = overruled(&root, &path, &node) {
+                        warnings.push(told_again(&said, &path, &node));
+                        earlier.push((at, said));
+                    }
                     root.lay(path.keys(), node);
                 }
                 Err(found) => problems.extend(cover::unparsed(found, schema, false)),
@@ -61,22 +64,26 @@ pub(super) fn document(
     }
     let mut directives = Directives::take(&mut root, problems);
     directives.also_exclude(excluded, problems);
-    Some(Document { directives, ..Document::new(Layer::CommandLine, root, base.to_owned()) })
+    Some(Document { directives, overruled: earlier, ..Document::new(Layer::CommandLine, root, base.to_owned()) })
 }
 
-/// What an earlier flag said and a later one says again.
-fn overruled(root: &Node, path: &Path, by: &Node) -> Option<Problem> {
-    let at = (1..=path.keys().len()).map(|keys| path.up_to(keys));
-    let earlier = at.filter_map(|at| root.find(&at)).find(|node| !matches!(node.tree, Tree::Map(_)))?;
+/// What an earlier flag said where a later one says otherwise.
+fn overruled(root: &Node, path: &Path, by: &Node) -> Option<(Path, Node)> {
+    let (at, earlier) = (1..=path.keys().len()).find_map(|keys| {
+        let at = path.up_to(keys);
+        let node = root.find(&at).filter(|node| !matches!(node.tree, Tree::Map(_)))?;
+        Some((at, node))
+    })?;
+    (earlier != by && !earlier.is_null()).then(|| (at, earlier.clone()))
+}
+
+fn told_again(earlier: &Node, path: &Path, by: &Node) -> Problem {
     let said = selector::written(path);
     let message = format!(
         "`{said}` of `{}` is not in effect: `{}` says it again",
         earlier.origin.source.name, by.origin.source.name
     );
-    let differs = earlier != by && !earlier.is_null();
-    differs.then(|| {
-        Problem::new(earlier.origin.clone(), message).also(by.origin.clone(), "this wins").hint("leave one of them out")
-    })
+    Problem::new(earlier.origin.clone(), message).also(by.origin.clone(), "this wins").hint("leave one of them out")
 }
 
 fn source(flag: &Flag) -> (Arc<Source>, Origin) {

@@ -95,14 +95,19 @@ impl Config {
             return item.map(said).into_iter().collect();
         }
         let added = policy::is_added(path) && policy::items(&self.documents, path).is_some();
-        let said = |document: &Document| {
-            let node = document.root.find(path).filter(|node| says(path, node))?;
+        let said = |document: &Document, node: &Node, adds: bool| {
             let value = secret::redacted(&plain(node), schema, path, literals);
             let dropped = directive::dropped(&document.gone, path).cloned();
-            let adds = added && value.is_array() && dropped.is_none();
-            Some(Said { layer: document.layer, origin: node.origin.clone(), value, dropped, adds })
+            let adds = adds && value.is_array() && dropped.is_none();
+            Said { layer: document.layer, origin: node.origin.clone(), value, dropped, adds }
         };
-        self.documents.iter().filter_map(said).collect()
+        let mut found = Vec::new();
+        for document in &self.documents {
+            found.extend(document.overruled_at(path).map(|node| said(document, node, false)));
+            let node = document.root.find(path).filter(|node| says(path, node));
+            found.extend(node.map(|node| said(document, node, added)));
+        }
+        found
     }
 
     /// The merged settings, as they can be loaded again: secrets as `secrets` says, paths of files absolute, and the

@@ -26,6 +26,8 @@ pub struct Document {
     /// The machine that alone it is about.
     pub(super) machine: Option<Name>,
     pub(super) directives: Directives,
+    /// What it says at first and otherwise later on, as flags may do.
+    pub(super) overruled: Vec<(Path, Node)>,
     /// What later texts drop of it.
     pub(super) gone: Gone,
     /// Its place in the order of loading; figment hands it back with each value.
@@ -35,7 +37,15 @@ pub struct Document {
 impl Document {
     pub(super) fn new(layer: Layer, root: Node, base: PathBuf) -> Self {
         let (directives, gone) = (Directives::default(), Gone::new());
-        Self { layer, root, base, machine: None, directives, gone, index: 0 }
+        Self { layer, root, base, machine: None, directives, overruled: Vec::new(), gone, index: 0 }
+    }
+
+    /// What it says at a path before it says otherwise.
+    pub(super) fn overruled_at(&self, path: &Path) -> impl Iterator<Item = &Node> {
+        self.overruled.iter().filter_map(|(at, node)| {
+            let rest = path.keys().strip_prefix(at.keys())?;
+            node.find(&rest.iter().cloned().collect())
+        })
     }
 
     /// What it says at a path and no later text dropped.

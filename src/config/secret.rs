@@ -129,12 +129,23 @@ pub(super) fn guard(documents: &mut [Document], schema: &Value, problems: &mut [
     let mut found = Found::default();
     let mut sources: Vec<Arc<Source>> = Vec::new();
     for document in &*documents {
-        look(&document.root, &Shape::root(schema), document.layer <= Layer::Project, &mut found);
-        document.root.walk(&mut |node| {
-            if !sources.iter().rev().any(|source| Arc::ptr_eq(source, &node.origin.source)) {
-                sources.push(Arc::clone(&node.origin.source));
+        let filled = document.layer <= Layer::Project;
+        let mut walk = |node: &Node| {
+            node.walk(&mut |node| {
+                if !sources.iter().rev().any(|source| Arc::ptr_eq(source, &node.origin.source)) {
+                    sources.push(Arc::clone(&node.origin.source));
+                }
+            });
+        };
+        look(&document.root, &Shape::root(schema), filled, &mut found);
+        walk(&document.root);
+        for (path, node) in &document.overruled {
+            if is_secret(schema, path) || named_secret(schema, path).is_some() {
+                found.named.push(node.origin.clone());
             }
-        });
+            look(node, &Shape::at(schema, path), filled, &mut found);
+            walk(node);
+        }
     }
     let mut told = Vec::new();
     for old in sources {
@@ -149,7 +160,10 @@ pub(super) fn guard(documents: &mut [Document], schema: &Value, problems: &mut [
         }
         let new = Arc::new(Source { name: old.name.clone(), text: cover::starred(&old.text, spans.iter().cloned()) });
         for document in &mut *documents {
-            document.root.walk_mut(&mut |node| cover::replace(&mut node.origin, &old, &new));
+            let nodes = std::iter::once(&mut document.root).chain(document.overruled.iter_mut().map(|(_, node)| node));
+            for node in nodes {
+                node.walk_mut(&mut |node| cover::replace(&mut node.origin, &old, &new));
+            }
             document.directives.origins_mut().for_each(|origin| cover::replace(origin, &old, &new));
         }
         problems.iter_mut().chain(warnings.iter_mut()).for_each(|problem| cover::hide(problem, &old, &new, &spans));

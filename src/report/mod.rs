@@ -26,3 +26,4 @@ pub use plan_markdown::plan_markdown;
 pub use progress::{Face, Reporter};
 pub use pulse::{First, Pulse};
 pub use style::Style;
+pub use text::count;

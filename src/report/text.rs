@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::value::Value;
 
 /// `1 machine`, `2 machines`.
-pub(super) fn count(n: usize, noun: &str) -> String {
+#[must_use]
+pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("{n} {noun}") } else { format!("{n} {noun}s") }
 }
 

@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use libmachine::config::Layer;
 use libmachine::provider::DRIVERS;
 use libmachine::schema;
+use libmachine::value::Path;
 
 use crate::support::project::Project;
 use crate::support::sandbox::Sandbox;
@@ -203,10 +204,33 @@ fn of_two_flags_that_set_one_thing_the_first_is_told() {
        ·                    ╰── here
        ╰────
     ");
+    let project =
+        project.set("defaults.count=4").set("machines.web.engine=false").set("machines.web.engine.version=26");
+    let chain = |path: &str| {
+        let chain = project.config().chain(&Path::parse(path), &schema::machinefile(DRIVERS), false);
+        chain.iter().map(|said| said.value.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(chain("machines.web.count"), ["1", "2"], "the history has both, the one in effect last");
+    assert_eq!(chain("machines.web.engine"), ["false", r#"{"version":"26"}"#]);
+    let leaves = project.config().leaves(&schema::machinefile(DRIVERS), false);
+    let count = leaves.iter().find(|leaf| leaf.path.to_string() == "machines.web.count").expect("a leaf");
+    assert_eq!((count.value.to_string(), count.shadowed[0].value.to_string()), ("2".into(), "1".into()));
     let sandbox = Sandbox::with("machines: { web: { provider: simulated } }\n");
+    let why = sandbox.ok("audit --why machines.web.count --set machines.web.count=1 --set machines.web.count=2").stdout;
+    assert!(why.contains("1  (shadowed)") && why.contains("2  (in effect)"), "{why}");
     let ran = sandbox.ok("validate -p typed --set name=set");
     assert!(ran.stdout.starts_with("typed: valid"), "{ran:?}");
     assert!(ran.stderr.contains("`name` of `--set` is not in effect: `--project-name` says it again"), "{ran:?}");
+}
+
+#[test]
+fn nothing_at_once_is_no_number_of_operations() {
+    let sandbox = Sandbox::with("machines: { web: { provider: simulated } }\n");
+    let output = sandbox.command(["plan"]).env("MACHINE_PARALLEL", "0").output().expect("it runs");
+    for ran in [sandbox.run(["plan", "--parallel", "0"]), output.into()] {
+        assert_eq!(ran.code, 64, "{ran:?}");
+        assert!(ran.stderr.contains("nothing would ever run: 1 does one thing after another"), "{ran:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use libmachine::config::Layer;
 use libmachine::provider::DRIVERS;
 use libmachine::schema;
+use libmachine::value::Path;
 
 use crate::support::project::Project;
 
@@ -183,6 +184,20 @@ fn a_flag_that_is_wrong_is_quoted_without_what_it_sets() {
         let project = Project::new("providers: { sim: { driver: simulated } }\n").set(typed);
         let said = project.schema(schema::machinefile(DRIVERS)).findings();
         assert!(!said.contains("hunter"), "{typed}: {said}");
+    }
+}
+
+#[test]
+fn a_secret_of_a_flag_that_a_later_one_overrules_is_covered_too() {
+    for path in ["providers.sim.token", "defaults.engine.options.log-opts.splunk-token"] {
+        let base = "providers: { sim: { driver: simulated } }\n";
+        let project = Project::new(base).set(&format!("{path}=hunter2")).set(&format!("{path}=hunter3"));
+        let project = project.schema(schema::machinefile(DRIVERS));
+        let said = project.findings();
+        assert!(said.contains("says it again") && !said.contains("hunter"), "{path}: {said}");
+        let chain = project.config().chain(&Path::parse(path), &schema::machinefile(DRIVERS), false);
+        assert_eq!(chain.len(), 2, "{path}");
+        assert!(chain.iter().all(|said| said.value == "<redacted>"), "{chain:?}");
     }
 }
 
