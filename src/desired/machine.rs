@@ -15,6 +15,8 @@ use crate::value::Path;
 pub struct Machine {
     /// The full name; also its host name.
     pub name: Name,
+    /// What it may have been called before.
+    pub former: Vec<Name>,
     /// Key into [`super::Desired::providers`].
     pub provider: Name,
     pub image: Image,

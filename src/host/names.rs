@@ -22,9 +22,21 @@ const END: &str = "# machine: end";
 /// Rewrites the marked block of each file that is there. cloud-init writes `/etc/hosts` anew from its distribution's
 /// template at each boot where `manage_etc_hosts` is set, so the block stands in the templates too. Where a file cannot be renamed over, being
 /// a mount of its own, it is written in place.
+///
+/// A machine that calls itself by a name that goes from the block was renamed and is told its name, `$4`; one that the user
+/// calls something else is not. What cloud-init remembers of its user-data goes, as it would bring the old name back at the next
+/// boot; the machine stays the instance that it was.
 const SCRIPT: &str = r#"
 export LC_ALL=C
 status=0
+called=$(cat /proc/sys/kernel/hostname)
+was() { awk -v begin="$1" -v end="$2" '$0 == begin { on = 1 } on { print } $0 == end { on = 0 }' /etc/hosts | grep -q " $called\$"; }
+if [ -n "$3" ] && [ "$called" != "$4" ] && was "$@" && ! printf '%s\n' "$3" | grep -q " $called\$"; then
+    own=$(awk -v old="$called" -v new="$4" \
+        '$1 == "127.0.1.1" { for (i = 2; i <= NF; i++) if ($i == old) $i = new } { print }' /etc/hosts) &&
+        printf '%s\n' "$own" >/etc/hosts && printf '%s\n' "$4" >/etc/hostname &&
+        rm -f /var/lib/cloud/instance/obj.pkl && { hostname "$4" || hostnamectl set-hostname "$4"; } || exit 1
+fi
 for file in /etc/hosts /etc/cloud/templates/hosts.*.tmpl; do
     [ -f "$file" ] || continue
     new=$file.machine-new
@@ -60,7 +72,8 @@ impl Names {
     }
 
     async fn write(&self, cx: &Context, block: &str) -> Result<(), Failure> {
-        let command = Command::script(SCRIPT, [BEGIN, END, block]).timeout(Duration::from_secs(30));
+        let command =
+            Command::script(SCRIPT, [BEGIN, END, block, self.reach.name.as_str()]).timeout(Duration::from_secs(30));
         let output = self.reach.run_quietly(cx, command).await?;
         if output.success() {
             return Ok(());

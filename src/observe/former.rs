@@ -32,7 +32,26 @@ pub(super) async fn find(question: &Question<'_>, survey: &mut Survey, cx: &Cont
             }
         }
     }
+    for (now, olds) in question.moved {
+        for old in olds {
+            take_along(question, survey, &mut former, now, old);
+        }
+    }
     former
+}
+
+/// What is wanted no more goes by the new name as well where its provider moves all of a machine together.
+fn take_along(question: &Question<'_>, survey: &mut Survey, former: &mut Former, now: &str, old: &str) {
+    let of_old = |handle: &&Arc<dyn Resource>| handle.moves_together() && handle.machine() == Some(old);
+    let Some(realm) = former.values().find(of_old).and_then(|handle| handle.realm()).map(str::to_owned) else { return };
+    let Some(source) = question.sources.iter().find(|source| source.name() == realm) else { return };
+    for found in survey.all_of(&realm) {
+        let Some(id) = found.id.of_machine(old, now).filter(|id| !former.contains_key(id)) else { continue };
+        let Some(handle) = source.revive(&found).filter(|handle| of_old(&handle)) else { continue };
+        survey.take(&found.id, &realm);
+        survey.add(Found { id: id.clone(), attributes: found.attributes }, &realm);
+        former.insert(id, handle);
+    }
 }
 
 async fn there(

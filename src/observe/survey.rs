@@ -87,6 +87,14 @@ impl Survey {
         self.found.get(id).is_some_and(|found| found.iter().any(|(source, _)| self.sources[*source].name() == realm))
     }
 
+    /// All that the source of this name lists, in the order of ids.
+    pub(super) fn all_of(&self, realm: &str) -> Vec<Found> {
+        let of_it = |(source, _): &&(usize, Found)| self.sources[*source].name() == realm;
+        let mut all: Vec<_> = self.found.values().flatten().filter(of_it).map(|(_, found)| found.clone()).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
     /// As if the source of this name had listed it.
     pub(super) fn add(&mut self, found: Found, realm: &str) {
         if let Some(source) = self.sources.iter().position(|source| source.name() == realm) {

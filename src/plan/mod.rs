@@ -136,7 +136,7 @@ pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &O
         }
         conflicts.extend(found);
     };
-    moves::mark(&mut plan, options);
+    moves::mark(&mut plan, graph, options);
     plan.ignored = ignore::differences(graph, observed, options);
     plan.steps = handover::in_order(plan.steps, graph, &plan.handovers);
     plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);

@@ -8,6 +8,7 @@ use crate::observe::Observed;
 use crate::resource::{Disruption, Impact};
 use crate::store::{Record, Recorded};
 
+use super::consent::machine_of;
 use super::decide::Verdict;
 use super::step::{Action, Reason, Step};
 use super::{Options, Plan};
@@ -35,14 +36,29 @@ pub(super) fn renamed(verdict: Verdict, node: &Node, options: &Options) -> Verdi
 }
 
 /// Every step on what is there under an earlier id begins with giving it its own, and our record of that id goes with the step.
-pub(super) fn mark(plan: &mut Plan, options: &Options) {
+pub(super) fn mark(plan: &mut Plan, graph: &Graph, options: &Options) {
     if options.moved.is_empty() {
         return;
     }
     for step in &mut plan.steps {
-        step.moved = options.moved.get(&step.resource).cloned();
+        step.moved = options.moved.get(&step.resource).cloned().or_else(|| joins(step, graph, options));
     }
     plan.forgotten.retain(|id| !options.moved.values().any(|from| from == id));
+}
+
+/// The earlier id that something new of a machine would have, where it cannot be made before the machine has its name.
+fn joins(step: &Step, graph: &Graph, options: &Options) -> Option<ResourceId> {
+    let own = &graph.node(&step.resource)?.resource;
+    if step.action != Action::Create || !own.moves_together() {
+        return None;
+    }
+    let goes_along = |id: &&ResourceId| {
+        graph.node(id).is_some_and(|Node { resource, .. }| {
+            resource.moves_together() && (resource.machine(), resource.realm()) == (own.machine(), own.realm())
+        })
+    };
+    let from = &options.moved[options.moved.keys().find(goes_along)?];
+    step.resource.of_machine(own.machine()?, machine_of(from))
 }
 
 /// The records under the ids that things have now, and those that have to be written so before anything else: of what lives inside

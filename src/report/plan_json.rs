@@ -255,7 +255,7 @@ fn step_line(step: &Step) -> StepLine<'_> {
         action: step.action.as_str(),
         reason: step.reason.to_string(),
         cause: step.reason.as_str(),
-        moved_from: step.moved.as_ref().map(ResourceId::as_str),
+        moved_from: step.moved.as_ref().filter(|_| step.action != Action::Create).map(ResourceId::as_str),
         disruption: step.disruption.as_str(),
         detail: &step.detail,
         consent: step.flag(),

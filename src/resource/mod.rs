@@ -158,6 +158,11 @@ pub trait Resource: Debug + Send + Sync {
         )
     }
 
+    /// Whether giving one thing of a machine its id gives all that the provider has of the machine theirs. Pure.
+    fn moves_together(&self) -> bool {
+        false
+    }
+
     /// What of `attributes`, desired or observed, only one thing can have at a time: `port 8080/tcp`. Who gives it up
     /// goes before who takes it. Pure.
     fn claims(&self, _attributes: &Attributes) -> Vec<String> {

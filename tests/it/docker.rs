@@ -86,6 +86,7 @@ fn machine(image: Image) -> Machine {
     Machine {
         timeouts: Timeouts::default(),
         protect: None,
+        former: Vec::new(),
         ignore: Vec::new(),
         tags: BTreeMap::new(),
         name: name("web"),

@@ -205,6 +205,7 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
     Machine {
         timeouts: Timeouts::default(),
         protect: None,
+        former: Vec::new(),
         ignore: Vec::new(),
         tags: BTreeMap::new(),
         name: name("web"),

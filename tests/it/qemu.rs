@@ -23,6 +23,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 mod disks;
 mod impostor;
+mod rename;
 mod texts;
 
 struct World {
@@ -96,6 +97,7 @@ fn machine(image: Image) -> Machine {
     Machine {
         timeouts: Timeouts::default(),
         protect: None,
+        former: Vec::new(),
         ignore: Vec::new(),
         tags: BTreeMap::new(),
         name: name("web"),

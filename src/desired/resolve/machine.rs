@@ -45,6 +45,7 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
     }
     Some(Machine {
         name: name.clone(),
+        former: Vec::new(),
         provider: provider?,
         image: image?,
         resources: Arc::new(resources),

@@ -47,7 +47,7 @@ pub struct Surroundings<'a> {
 pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desired>, Vec<Note>) {
     let mut scope = Scope { config, surroundings, notes: Vec::new(), providers: BTreeMap::new() };
     let owner = owner(&mut scope);
-    let (machines, members) = machines(&mut scope);
+    let (mut machines, members) = machines(&mut scope);
     // A provider that no machine names any more may still hold some that it has to be asked for.
     for name in config.file.providers.iter().flat_map(|providers| providers.keys()) {
         let before = scope.notes.len();
@@ -57,6 +57,9 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
         scope.notes.extend(again.into_iter().filter(|note| !scope.notes.contains(note)).collect::<Vec<_>>());
     }
     let moved = moved::names(&mut scope, &machines, &members);
+    for (name, olds) in &moved {
+        machines.get_mut(name).expect("only machines that are there are moved").former.clone_from(olds);
+    }
     let compose = compose::projects(&mut scope, &members);
     let providers = std::mem::take(&mut scope.providers);
     let inherited = config.file.defaults.as_ref().and_then(|defaults| defaults.timeouts.clone()).unwrap_or_default();

@@ -49,6 +49,7 @@ impl Container {
             "ram": limits.ram,
             "cpus": limits.cpus,
             "seed": seed::inputs(machine),
+            "hostname": machine.name.as_str(),
         });
         desired.extend(mark::attributes(machine.protect.is_some(), &machine.tags));
         desired.insert(output::POWER.into(), json!("running"));
@@ -80,15 +81,16 @@ impl Container {
     }
 
     async fn find(&self) -> Result<Option<Found>, Failure> {
-        find(&self.place.setup, self.place.setup.engine().await?, &self.id).await
+        Box::pin(find(&self.place.setup, self.place.setup.engine().await?, &self.id)).await
     }
 
     /// What is there, after what was cut short has been finished or taken back.
     async fn recover(&self, engine: &Engine) -> Result<Option<Found>, Failure> {
-        let [name, next] = names(&self.place.setup, self.id.name());
+        let [name, _] = names(&self.place.setup, self.id.name());
         let Some(found) = self.find().await? else { return Ok(None) };
-        if found.name == next {
-            rebuild::take_over(engine, &next, &name).await?;
+        // It was to take the place of another that is gone, or its machine has another name now.
+        if found.name != name {
+            rebuild::take_over(engine, &found.name, &name).await?;
             return self.find().await;
         }
         if found.seed.is_none() && found.power == "stopped" {
@@ -120,8 +122,10 @@ impl Container {
         cx.progress.say(format!("starting {}", self.id.name()));
         let record = Record::new(cx, self.id.as_str())?;
         let record = record.marked(&wanted.machine, &diff(&self.desired, &Attributes::new()));
+        let base = self.place.setup.base(engine, self.id.name()).await?;
         let blueprint = Blueprint {
             id: &self.id,
+            base: &base,
             plan: &wanted.plan,
             isolation: isolation::choose(&self.place.setup, engine, &image, &self.id).await?,
             image,
@@ -164,7 +168,8 @@ impl Container {
         let Some(record) = found.seed.clone() else { return Ok(()) };
         let key = self.project_key(cx);
         let known = record.project_key == key;
-        if known && record.inputs == seed::inputs(&wanted.machine) {
+        let is_called = found.host_name() == wanted.machine.name.as_str();
+        if known && is_called && record.inputs == seed::inputs(&wanted.machine) {
             return Ok(());
         }
         if let Some(key) = key.filter(|_| !known && found.power == "running") {
@@ -194,7 +199,7 @@ impl Container {
         if !changes.is_empty() && changes.iter().all(|change| is_mark(&change)) {
             return Ok(());
         }
-        if concerns(changes, "seed") || concerns(changes, access::ATTRIBUTE) {
+        if ["seed", "hostname", access::ATTRIBUTE].iter().any(|attribute| concerns(changes, attribute)) {
             self.reseed(wanted, &found, engine, cx).await?;
         }
         let asked = self.place.setup.settings.privileged.filter(|_| concerns(changes, "privileged"));
@@ -209,6 +214,7 @@ impl Container {
         if found.plan != plan || found.isolation != asked || stray {
             let blueprint = Blueprint {
                 id: &self.id,
+                base: &found.base,
                 plan: &plan,
                 image: String::new(),
                 isolation: asked,
@@ -227,10 +233,12 @@ impl Container {
     /// Everything at the engine that is of this machine and is no volume.
     async fn remove(&self, engine: &Engine, cx: &Context) -> Result<(), Failure> {
         let keeps = self.find().await?.is_some_and(|found| !found.plan.disks.is_empty());
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&label::filter(&self.place.setup));
+        let base = self.place.setup.base(engine, self.id.name()).await?;
+        let filter = label::filter(&base.owner, &base.provider);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filter);
         let containers = engine.list_containers(Some(options.build())).await.map_err(failure)?;
         for container in containers {
-            if label::resource(container.labels.as_ref()).as_ref() != Some(&self.id) {
+            if label::base(container.labels.as_ref()).as_ref() != Some(&base) {
                 continue;
             }
             let Some(id) = container.id else { continue };
@@ -240,7 +248,8 @@ impl Container {
             }
             isolation::remove(engine, &id).await?;
         }
-        rebuild::sweep_images(&self.place.setup, engine, &self.id).await
+        rebuild::sweep_images(engine, &base).await?;
+        self.place.setup.sweep_deeds(engine, self.id.name()).await
     }
 }
 
@@ -290,12 +299,21 @@ impl Resource for Container {
         &self.desired
     }
 
+    fn renaming(&self) -> Impact {
+        Impact::InPlace(Disruption::None, None)
+    }
+
+    fn moves_together(&self) -> bool {
+        true
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
         let text = match change.path.keys().first().map_or("", String::as_str) {
             "image" => return Impact::Replace(Disruption::DataLoss),
             "ram" | "cpus" | mark::PROTECT | mark::TAGS => return Impact::InPlace(Disruption::None, None),
             access::ATTRIBUTE => "lets the project's new key in",
+            "hostname" => "a machine that runs is told over SSH",
             "seed" => "cloud-init reads it at a machine's first boot: replace the machine to run it",
             output::POWER if is("paused") => "lets the machine go on",
             output::POWER => "starts the machine",
@@ -343,6 +361,10 @@ impl Resource for Container {
 
     async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
         self.converge(Some(changes), cx).await
+    }
+
+    async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {
+        self.place.setup.rename(from, self.id.name()).await
     }
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {

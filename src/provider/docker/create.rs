@@ -7,6 +7,7 @@ use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, PortBin
 use bollard::query_parameters::{CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions};
 
 use crate::id::ResourceId;
+use crate::provider::docker::deed::Base;
 use crate::provider::docker::engine::{Engine, failure};
 use crate::provider::docker::found::PERIOD;
 use crate::provider::docker::isolation::{self, Isolation};
@@ -24,6 +25,8 @@ const MOMENT: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug)]
 pub(super) struct Blueprint<'a> {
     pub(super) id: &'a ResourceId,
+    /// By which its labels and volumes are called.
+    pub(super) base: &'a Base,
     pub(super) plan: &'a Plan,
     /// Of the image at the engine.
     pub(super) image: String,
@@ -54,7 +57,7 @@ impl Blueprint<'_> {
     }
 
     fn body(&self, place: &Docker) -> ContainerCreateBody {
-        let mut labels = label::of(&place.setup, self.id);
+        let mut labels = label::of_machine(self.base, self.id);
         let plan = serde_json::to_string(self.plan).expect("plain data");
         labels.insert(label::PLAN.into(), plan);
         labels.insert(label::HOST_KEY.into(), self.host_key.clone());
@@ -94,22 +97,21 @@ impl Blueprint<'_> {
             cpu_quota: Some(self.limits.quota()),
             network_mode: Some(network::name(place)),
             port_bindings: Some(ports),
-            mounts: Some(self.mounts(place)),
+            mounts: Some(self.mounts()),
             tmpfs: Some(tmpfs),
             ..self.isolation.configuration()
         }
     }
 
-    fn mounts(&self, place: &Docker) -> Vec<Mount> {
-        let machine = self.id.name();
+    fn mounts(&self) -> Vec<Mount> {
         let mount = |source: String, target: &str| Mount {
             source: Some(source),
             target: Some(target.to_owned()),
             typ: Some(MountType::VOLUME),
             ..Mount::default()
         };
-        let store = mount(volume::store_name(place, machine), ENGINE_DATA);
-        let disks = self.plan.disks.iter().map(|(disk, path)| mount(volume::disk_name(place, machine, disk), path));
+        let store = mount(volume::store_name(self.base), ENGINE_DATA);
+        let disks = self.plan.disks.iter().map(|(disk, path)| mount(volume::disk_name(self.base, disk), path));
         std::iter::once(store).chain(disks).collect()
     }
 

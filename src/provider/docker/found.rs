@@ -1,11 +1,14 @@
 //! A machine's container as the engine shows it.
 
+use std::collections::HashMap;
+
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
-use bollard::query_parameters::InspectContainerOptions;
+use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
 
 use crate::attributes;
 use crate::id::ResourceId;
-use crate::provider::docker::engine::{Engine, present};
+use crate::provider::docker::deed::Base;
+use crate::provider::docker::engine::{Engine, failure, present};
 use crate::provider::docker::isolation::Isolation;
 use crate::provider::docker::plan::Plan;
 use crate::provider::docker::seed::{self, Record};
@@ -21,6 +24,8 @@ pub(super) const PERIOD: i64 = 100_000;
 pub(super) struct Found {
     /// What it is called at the engine.
     pub(super) name: String,
+    /// By which its labels and volumes are called.
+    pub(super) base: Base,
     pub(super) plan: Plan,
     pub(super) power: &'static str,
     pub(super) isolation: Isolation,
@@ -41,31 +46,52 @@ pub(super) fn names(setup: &Setup, machine: &str) -> [String; 2] {
     [name, next]
 }
 
-/// The machine's container. One that was about to take its place stands for it once it is gone.
+/// The machine's container. One that was about to take its place stands for it once it is gone, and so does one that
+/// still has a name of before.
 pub(super) async fn find(setup: &Setup, engine: &Engine, machine: &ResourceId) -> Result<Option<Found>, Failure> {
-    for name in names(setup, machine.name()) {
-        let found = present(engine.inspect_container(&name, None::<InspectContainerOptions>).await)?;
-        if let Some(found) = found {
-            return Found::of(setup, engine, machine, name, found).await.map(Some);
+    let base = setup.base(engine, machine.name()).await?;
+    let [name, next] = names(setup, machine.name());
+    let labels = label::of_machine(&base, machine);
+    for name in [&name, &next] {
+        if let Some(found) = present(engine.inspect_container(name, None::<InspectContainerOptions>).await)? {
+            let theirs = found.config.as_ref().and_then(|config| config.labels.as_ref());
+            if !label::are_on(&labels, theirs) {
+                let why = format!("container {name} of the engine is not this project's");
+                return Err(Failure::new(why).hint("remove or rename it"));
+            }
+            return Box::pin(Found::of(engine, base, name.clone(), found)).await.map(Some);
+        }
+    }
+    for name in Box::pin(others(engine, &labels)).await? {
+        if let Some(found) = present(engine.inspect_container(&name, None::<InspectContainerOptions>).await)? {
+            return Box::pin(Found::of(engine, base, name, found)).await.map(Some);
         }
     }
     Ok(None)
 }
 
+/// Containers of a machine, whatever they are called; those that were to take the place of another after it.
+async fn others(engine: &Engine, labels: &label::Labels) -> Result<Vec<String>, Failure> {
+    let filter = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let filter = HashMap::from([("label".to_owned(), filter)]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filter).build();
+    let found = engine.list_containers(Some(options)).await.map_err(failure)?;
+    let names = found.into_iter().filter_map(|container| container.names?.into_iter().next());
+    let names = names.map(|name| name.trim_start_matches('/').to_owned()).filter(|name| !name.ends_with("_probe"));
+    let mut names: Vec<_> = names.collect();
+    names.sort_by_key(|name| name.ends_with("_new"));
+    Ok(names)
+}
+
 impl Found {
-    async fn of(
-        setup: &Setup,
+    pub(super) async fn of(
         engine: &Engine,
-        machine: &ResourceId,
+        base: Base,
         name: String,
         found: ContainerInspectResponse,
     ) -> Result<Self, Failure> {
         let config = found.config.unwrap_or_default();
         let labels = config.labels.unwrap_or_default();
-        if !label::is(setup, machine, Some(&labels)) {
-            let why = format!("container {name} of the engine is not this project's");
-            return Err(Failure::new(why).hint("remove or rename it"));
-        }
         let written = |name: &str| labels.get(name).map_or("", String::as_str);
         let plan = serde_json::from_str(written(label::PLAN))
             .map_err(|error| Failure::new(format!("label {} of container {name}: {error}", label::PLAN)))?;
@@ -91,7 +117,13 @@ impl Found {
             ssh: ssh.and_then(|end| end.host_port).map(|port| format!("127.0.0.1:{port}")),
             seed: seed::read(engine, &name).await?,
             name,
+            base,
         })
+    }
+
+    /// What the machine was told that it is called. The first builds did not write it down, and renamed nothing.
+    pub(super) fn host_name(&self) -> &str {
+        self.seed.as_ref().and_then(|seed| seed.host_name.as_deref()).unwrap_or(&self.base.machine)
     }
 
     pub(super) fn attributes(&self) -> Attributes {
@@ -102,6 +134,7 @@ impl Found {
             "seed": self.seed.as_ref().map(|seed| seed.inputs.clone()).unwrap_or_default(),
             "privileged": self.isolation == Isolation::Privileged,
             "container": self.name.as_str(),
+            "hostname": self.host_name(),
         });
         attributes.insert(output::POWER.into(), json!(self.power));
         attributes.insert(output::HOST_KEY.into(), json!(self.host_key));

@@ -149,7 +149,7 @@ async fn run(
         image: Some(image.to_owned()),
         entrypoint: Some(["/bin/sh", "-c", PROBE].map(str::to_owned).into()),
         cmd: Some(Vec::new()),
-        labels: Some(label::of(setup, machine)),
+        labels: Some(label::of_machine(&setup.base(engine, machine.name()).await?, machine)),
         host_config: Some(HostConfig {
             network_mode: Some("none".into()),
             tmpfs: Some(HashMap::from([("/run".into(), String::new())])),

@@ -9,6 +9,7 @@ mod build;
 mod capabilities;
 mod container;
 mod create;
+mod deed;
 mod engine;
 mod execute;
 mod found;
@@ -25,10 +26,10 @@ mod seed;
 mod settings;
 mod volume;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::desired;
 use crate::dirs::Dirs;
@@ -38,6 +39,7 @@ use crate::provider::{Driver, Expansion, Opened, Power, Provider, Site};
 use crate::resource::{Context, Failure, Found, Page, Resource, Source};
 
 use container::Container;
+use deed::Deeds;
 use engine::Engine;
 use image::{ImageResource, Recipe};
 use isolation::Isolation;
@@ -80,6 +82,10 @@ struct Setup {
     idle: bool,
     engine: OnceCell<Engine>,
     isolation: OnceCell<Isolation>,
+    /// As they were read last.
+    deeds: RwLock<Option<Arc<Deeds>>>,
+    /// One writes deeds at a time.
+    turn: Mutex<()>,
 }
 
 impl Setup {
@@ -109,6 +115,8 @@ fn open(site: &Site<'_>) -> Opened {
         idle: site.idle,
         engine: OnceCell::new(),
         isolation: OnceCell::new(),
+        deeds: RwLock::default(),
+        turn: Mutex::default(),
     };
     Ok(Arc::new(Docker { setup: Arc::new(setup) }))
 }

@@ -34,7 +34,7 @@ impl Network {
         let name = name(&self.place);
         let found = present(engine.inspect_network(&name, None::<InspectNetworkOptions>).await)?;
         let Some(found) = found else { return Ok(None) };
-        if !label::is(&self.place.setup, &self.id, found.labels.as_ref()) {
+        if !label::are_on(&label::of_provider(&self.place.setup, &self.id), found.labels.as_ref()) {
             let why = format!("network {name} of the engine is not this project's");
             return Err(Failure::new(why).hint("remove or rename it"));
         }
@@ -103,7 +103,7 @@ impl Resource for Network {
             name: name(&self.place),
             driver: Some("bridge".into()),
             ipam: config.map(|config| Ipam { config: Some(vec![config]), ..Ipam::default() }),
-            labels: Some(label::of(&self.place.setup, &self.id)),
+            labels: Some(label::of_provider(&self.place.setup, &self.id)),
             ..NetworkCreateRequest::default()
         };
         let engine = self.place.setup.engine().await?;

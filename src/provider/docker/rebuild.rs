@@ -6,11 +6,11 @@ use bollard::query_parameters::{
     CommitContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions, RenameContainerOptionsBuilder,
 };
 
-use crate::id::ResourceId;
 use crate::provider::docker::create::Blueprint;
+use crate::provider::docker::deed::Base;
 use crate::provider::docker::engine::{Engine, failure, settled};
 use crate::provider::docker::found::names;
-use crate::provider::docker::{Docker, Setup, isolation, label, power};
+use crate::provider::docker::{Docker, isolation, label, power};
 use crate::resource::{Context, Failure};
 
 /// Leaves a stopped container under the machine's name. May be cut anywhere: until the old container is gone it stands
@@ -31,7 +31,7 @@ pub(super) async fn rebuild(
     Blueprint { image, ..blueprint }.make(place, engine, &next).await?;
     isolation::remove(engine, &name).await?;
     take_over(engine, &next, &name).await?;
-    sweep_images(&place.setup, engine, blueprint.id).await
+    sweep_images(engine, blueprint.base).await
 }
 
 /// Gives the container that was to take the machine's place its name.
@@ -41,9 +41,9 @@ pub(super) async fn take_over(engine: &Engine, next: &str, name: &str) -> Result
 }
 
 /// Removes the root file systems that were kept of a machine and that no container stands on.
-pub(super) async fn sweep_images(setup: &Setup, engine: &Engine, machine: &ResourceId) -> Result<(), Failure> {
-    for image in kept(setup, engine).await? {
-        if label::resource(Some(&image.labels)).as_ref() != Some(machine) {
+pub(super) async fn sweep_images(engine: &Engine, machine: &Base) -> Result<(), Failure> {
+    for image in kept(engine, &machine.owner, &machine.provider).await? {
+        if label::base(Some(&image.labels)).as_ref() != Some(machine) {
             continue;
         }
         let removed = engine.remove_image(&image.id, None::<RemoveImageOptions>, None).await.map(drop);
@@ -56,8 +56,12 @@ pub(super) async fn sweep_images(setup: &Setup, engine: &Engine, machine: &Resou
     Ok(())
 }
 
-/// Root file systems of this provider's machines.
-pub(super) async fn kept(setup: &Setup, engine: &Engine) -> Result<Vec<bollard::models::ImageSummary>, Failure> {
-    let options = ListImagesOptionsBuilder::default().filters(&label::filter(setup)).build();
+/// Root file systems of a provider's machines.
+pub(super) async fn kept(
+    engine: &Engine,
+    owner: &str,
+    provider: &str,
+) -> Result<Vec<bollard::models::ImageSummary>, Failure> {
+    let options = ListImagesOptionsBuilder::default().filters(&label::filter(owner, provider)).build();
     engine.list_images(Some(options)).await.map_err(failure)
 }

@@ -1,5 +1,5 @@
 //! `docker.remains/<machine>`: what is left at the engine of a machine whose container is gone: root file systems that
-//! were kept of it, and a probe that was cut.
+//! were kept of it, a probe that was cut, a deed about nothing.
 
 use async_trait::async_trait;
 
@@ -76,6 +76,8 @@ impl Resource for Remains {
     async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
         let engine = self.place.setup.engine().await?;
         isolation::remove(engine, &isolation::probe_name(&self.place.setup, &self.machine)).await?;
-        rebuild::sweep_images(&self.place.setup, engine, &self.machine).await
+        let base = self.place.setup.base(engine, self.machine.name()).await?;
+        rebuild::sweep_images(engine, &base).await?;
+        self.place.setup.sweep_deeds(engine, self.machine.name()).await
     }
 }

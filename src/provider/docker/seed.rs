@@ -29,6 +29,8 @@ pub(super) struct Record {
     /// The project's public key that it lets in.
     pub(super) project_key: Option<String>,
     #[serde(default)]
+    pub(super) host_name: Option<String>,
+    #[serde(default)]
     pub(super) protect: bool,
     #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
@@ -51,6 +53,7 @@ impl Record {
             host_key: key.to_openssh(LineEnding::LF).map_err(|error| unusable(&error))?.to_string(),
             inputs: Attributes::new(),
             project_key: None,
+            host_name: None,
             protect: false,
             tags: BTreeMap::new(),
         })
@@ -88,7 +91,8 @@ impl Record {
         machine: &desired::Machine,
         project_key: String,
     ) -> Result<(), Failure> {
-        let record = Self { inputs: inputs(machine), project_key: Some(project_key.clone()), ..self };
+        let host_name = Some(machine.name.to_string());
+        let record = Self { inputs: inputs(machine), project_key: Some(project_key.clone()), host_name, ..self };
         let public = record.public_host_key()?;
         let ours = Ours {
             host_name: machine.name.as_str(),
@@ -157,6 +161,6 @@ mod tests {
     fn a_record_of_before_there_were_marks_has_none() {
         let text = r#"{ "instance_id": "i-1", "host_key": "", "inputs": {}, "project_key": null }"#;
         let record: Record = serde_json::from_str(text).expect("a record");
-        assert!(!record.protect && record.tags.is_empty());
+        assert!(!record.protect && record.tags.is_empty() && record.host_name.is_none());
     }
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::desired::{self, Machine};
-use crate::id::{Name, Owner};
+use crate::id::Name;
 use crate::note::{Note, suggestion};
+use crate::provider::qemu::Setup;
 
 /// The cards' names, in the order in which the machine has them.
 pub(super) const NAMES: [&str; 2] = ["world", "segment"];
@@ -37,18 +38,18 @@ impl fmt::Display for Card {
     }
 }
 
-/// The cards of a machine: as declared, the rest the same on every run.
-pub(super) fn cards(owner: &Owner, machine: &Machine) -> [Card; 2] {
-    chosen(&owner.slug(), machine.name.as_str(), &machine.resources.cards)
+/// The cards of a machine: as declared, the rest the same on every run and under every name that it has.
+pub(super) fn cards(setup: &Setup, machine: &Machine) -> [Card; 2] {
+    chosen(&setup.home_of(machine).origin(), &machine.resources.cards)
 }
 
-/// The cards of a machine whose Machinefile says nothing of them.
-pub(super) fn usual(owner_slug: &str, machine: &str) -> [Card; 2] {
-    chosen(owner_slug, machine, &BTreeMap::new())
+/// The cards of a machine whose Machinefile says nothing of them. `origin` is a folder's.
+pub(super) fn usual(origin: &str) -> [Card; 2] {
+    chosen(origin, &BTreeMap::new())
 }
 
-fn chosen(owner_slug: &str, machine: &str, declared: &BTreeMap<Name, desired::Card>) -> [Card; 2] {
-    let hash = Sha256::digest(format!("{owner_slug}/{machine}"));
+fn chosen(origin: &str, declared: &BTreeMap<Name, desired::Card>) -> [Card; 2] {
+    let hash = Sha256::digest(origin);
     [0, 1].map(|i| {
         // QEMU's own prefix; the last bit tells the cards apart.
         let last = hash[2] & 0xfe | u8::from(i == 1);
@@ -62,7 +63,7 @@ fn chosen(owner_slug: &str, machine: &str, declared: &BTreeMap<Name, desired::Ca
 }
 
 /// What is declared and cannot be.
-pub(super) fn check(owner: &Owner, machine: &Machine) -> Vec<Note> {
+pub(super) fn check(setup: &Setup, machine: &Machine) -> Vec<Note> {
     let at = machine.at.join("resources").join("nic");
     let mut notes = Vec::new();
     for name in machine.resources.cards.keys().filter(|name| !NAMES.contains(&name.as_str())) {
@@ -70,7 +71,7 @@ pub(super) fn check(owner: &Owner, machine: &Machine) -> Vec<Note> {
         notes.push(note.hint(suggestion(name.as_str(), NAMES)));
     }
     let mut taken = BTreeMap::new();
-    for (name, card) in NAMES.iter().zip(cards(owner, machine)) {
+    for (name, card) in NAMES.iter().zip(cards(setup, machine)) {
         if let Some(other) = taken.insert(card.mac.clone(), *name) {
             let note = Note::error(at.join(name).join("mac"), format!("`{}` is the address of two cards", card.mac));
             notes.push(note.also(at.join(other).join("mac"), "the other card"));
@@ -85,20 +86,17 @@ mod tests {
 
     #[test]
     fn hardware_addresses_differ_by_card_machine_and_project() {
-        let owner = |project| Owner { project: Name::new(project).unwrap(), id: None };
-        let of = |project, machine| chosen(&owner(project).slug(), machine, &BTreeMap::new());
-        let web = of("shop", "web");
-        assert_eq!(web, of("shop", "web"));
+        let web = usual("shop/web");
+        assert_eq!(web, usual("shop/web"));
         assert!(web[0].mac.starts_with("52:54:00:") && web[0] != web[1]);
-        assert_ne!(web, of("shop", "db"));
-        assert_ne!(web, of("blog", "web"));
+        assert_ne!(web, usual("shop/db"));
+        assert_ne!(web, usual("blog/web"));
     }
 
     #[test]
     fn what_is_said_of_a_card_is_taken_and_the_rest_chosen() {
         let said = desired::Card { model: Some("e1000".into()), mac: None };
-        let owner = Owner { project: Name::new("shop").unwrap(), id: None };
-        let [world, segment] = chosen(&owner.slug(), "web", &BTreeMap::from([(Name::new("world").unwrap(), said)]));
+        let [world, segment] = chosen("shop/web", &BTreeMap::from([(Name::new("world").unwrap(), said)]));
         assert_eq!(world.device("user"), format!("e1000,netdev=user,mac={},romfile=", world.mac));
         assert!(segment.device("segment").starts_with("virtio-net-pci,netdev=segment,mac=52:54:00:"));
     }

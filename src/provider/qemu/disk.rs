@@ -184,6 +184,14 @@ impl Resource for Disk {
         &self.desired
     }
 
+    fn renaming(&self) -> Impact {
+        Impact::InPlace(Disruption::None, None)
+    }
+
+    fn moves_together(&self) -> bool {
+        true
+    }
+
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
         if change.path.starts_with(mark::PROTECT) {
             return Impact::InPlace(Disruption::None, None);
@@ -238,6 +246,10 @@ impl Resource for Disk {
 
     fn awaits(&self) -> Vec<String> {
         vec![claim(self.folder.machine(), &self.name)]
+    }
+
+    async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {
+        self.setup.rename(from, self.folder.machine())
     }
 
     async fn delete(&self, _cx: &Context) -> Result<(), Failure> {

@@ -67,7 +67,7 @@ fn check(setup: &Setup, machine: &desired::Machine) -> Vec<Note> {
     if machine.resources.ram < LEAST_RAM {
         notes.push(Note::error(resources.join("ram"), "a machine needs at least 128 MiB of memory"));
     }
-    notes.extend(card::check(&setup.owner, machine));
+    notes.extend(card::check(setup, machine));
     let segment = setup.settings.segment;
     if !segment.contains(machine.address) {
         let problem = format!("{} is not an address of the segment {segment}", machine.address);

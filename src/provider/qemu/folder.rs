@@ -1,7 +1,8 @@
 //! A folder of ours below the data folder: who owns it, how its files are written and when it goes.
 //!
 //! `<data>/<project>/<provider>/<machine>/` holds everything of a machine, so that moving a project means moving
-//! a folder and losing the cache loses nothing.
+//! a folder and losing the cache loses nothing. Whose a folder is stands in its label: a machine that gets another name keeps the
+//! folder that it was made in, and runs on while its label changes.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -18,6 +19,7 @@ use crate::resource::Failure;
 
 /// The machine folder of a provider's segment; no machine can be called so.
 pub(super) const SEGMENT_FOLDER: &str = ".segment";
+const LABEL: &str = "owner.json";
 /// Unix socket paths end here on every system we run on, the terminating zero included.
 const SOCKET_PATH_LIMIT: usize = 104;
 
@@ -28,13 +30,35 @@ pub(super) struct Label {
     pub(super) id: Option<String>,
     pub(super) provider: String,
     pub(super) machine: String,
+    /// What the machine's hardware addresses were chosen from, where that is not what the folder is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<String>,
+    /// It was let go, and nobody has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) forgotten: bool,
+}
+
+impl Label {
+    /// Whether both say that a folder is the same machine's.
+    fn is(&self, other: &Self) -> bool {
+        (&self.machine, self.forgotten) == (&other.machine, other.forgotten) && self.is_beside(other)
+    }
+
+    /// Whether both are of the same project and provider.
+    fn is_beside(&self, other: &Self) -> bool {
+        (&self.project, &self.id, &self.provider) == (&other.project, &other.id, &other.provider)
+    }
+
+    /// As [`Owner::slug`] gives it.
+    pub(super) fn owner_slug(&self) -> String {
+        self.id.as_ref().map_or_else(|| self.project.clone(), |id| format!("{}-{id}", self.project))
+    }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
-    path: PathBuf,
-    /// Where its sockets are.
-    runtime: PathBuf,
+    /// Where the provider has its folders.
+    home: PathBuf,
     /// Nothing above this is ours to remove.
     root: PathBuf,
     runtime_root: PathBuf,
@@ -43,10 +67,8 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn of_machine(dirs: &Dirs, owner: &Owner, provider: &Name, machine: &str) -> Self {
-        let path = provider_folder(dirs, owner, provider).join(machine);
-        let hash = hex::encode(Sha256::digest(path.as_os_str().as_encoded_bytes()));
         Self {
-            runtime: dirs.runtime.join(&hash[..12]),
+            home: provider_folder(dirs, owner, provider),
             root: dirs.data.clone(),
             runtime_root: dirs.runtime.clone(),
             label: Label {
@@ -54,8 +76,9 @@ impl Folder {
                 id: owner.id.as_ref().map(ToString::to_string),
                 provider: provider.to_string(),
                 machine: machine.to_owned(),
+                origin: None,
+                forgotten: false,
             },
-            path,
         }
     }
 
@@ -63,31 +86,78 @@ impl Folder {
         &self.label.machine
     }
 
-    /// As [`Owner::slug`] gives it.
-    pub(super) fn owner_slug(&self) -> String {
-        let Label { project, id, .. } = &self.label;
-        id.as_ref().map_or_else(|| project.clone(), |id| format!("{project}-{id}"))
-    }
-
     pub(super) fn provider(&self) -> &str {
         &self.label.provider
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// The folder that carries its label; where there is none, the one that it would be made in.
+    pub(super) fn path(&self) -> PathBuf {
+        let usual = self.home.join(self.machine());
+        let label = label_in(&usual);
+        if label.as_ref().is_some_and(|label| self.label.is(label)) {
+            return usual;
+        }
+        if let Some(path) = self.beside().find_map(|(path, label)| self.label.is(&label).then_some(path)) {
+            return path;
+        }
+        // A name that was another machine's once: that one's folder is called so.
+        let is_taken = label.is_some_and(|label| label.is_beside(&self.label));
+        let others = (2..).map(|n| self.home.join(format!("{}_{n}", self.machine())));
+        let mut free = std::iter::once(usual.clone()).filter(|_| !is_taken).chain(others.filter(|path| !path.exists()));
+        free.next().unwrap_or(usual)
+    }
+
+    /// The provider's folders, with their labels.
+    fn beside(&self) -> impl Iterator<Item = (PathBuf, Label)> {
+        let paths = fs::read_dir(&self.home).into_iter().flatten().flatten().map(|entry| entry.path());
+        paths.filter_map(|path| label_in(&path).map(|label| (path, label)))
+    }
+
+    /// What it is called, which is no machine's other name.
+    pub(super) fn base(&self) -> String {
+        self.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// What the machine's hardware addresses are chosen from, the same as long as it lives.
+    pub(super) fn origin(&self) -> String {
+        let path = self.path();
+        let name = || path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let kept = label_in(&path).and_then(|label| label.origin);
+        kept.unwrap_or_else(|| format!("{}/{}", self.label.owner_slug(), name()))
+    }
+
+    /// Gives the folder another machine's name, at once and for all that is in it. Nothing, where it is not there.
+    pub(super) fn give_to(&self, machine: &str) -> Result<(), Failure> {
+        let path = self.path();
+        match read_json::<Label>(&path.join(LABEL))? {
+            Some(label) if self.label.is(&label) => {
+                let to = Self { label: Label { machine: machine.to_owned(), ..self.label.clone() }, ..self.clone() };
+                if to.is_ours()? {
+                    let why = format!("{} is a machine `{machine}` already", to.path().display());
+                    return Err(Failure::new(why).hint("remove or rename one of the two"));
+                }
+                write_json(&path.join(LABEL), &Label { machine: machine.to_owned(), ..label })
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        self.path().join(name)
     }
 
-    pub(super) fn runtime(&self) -> &Path {
-        &self.runtime
+    pub(super) fn runtime(&self) -> PathBuf {
+        self.runtime_of(&self.path())
+    }
+
+    fn runtime_of(&self, path: &Path) -> PathBuf {
+        let hash = hex::encode(Sha256::digest(path.as_os_str().as_encoded_bytes()));
+        self.runtime_root.join(&hash[..12])
     }
 
     /// Where a socket goes; the folder is made by [`Folder::prepare_runtime`].
     pub(super) fn socket(&self, name: &str) -> Result<PathBuf, Failure> {
-        let path = self.runtime.join(name);
+        let path = self.runtime().join(name);
         if path.as_os_str().len() >= SOCKET_PATH_LIMIT {
             return Err(Failure::new(format!("{} is too long a path for a socket", path.display()))
                 .hint("set XDG_RUNTIME_DIR to a folder with a shorter path"));
@@ -97,23 +167,20 @@ impl Folder {
 
     /// Whether it is there and its label says that it is ours.
     pub(super) fn is_ours(&self) -> Result<bool, Failure> {
-        match self.read_json::<Label>("owner.json")? {
+        let path = self.path();
+        match read_json::<Label>(&path.join(LABEL))? {
             None => Ok(false),
-            Some(label) if label == self.label => Ok(true),
-            Some(label) => Err(Failure::new(format!(
-                "{} belongs to machine {} of project {}",
-                self.path.display(),
-                label.machine,
-                label.project
-            ))),
+            Some(label) if self.label.is(&label) => Ok(true),
+            Some(label) => Err(foreign(&path, &label)),
         }
     }
 
     /// Makes it and labels it.
     pub(super) fn prepare(&self) -> Result<(), Failure> {
-        make_private(&self.path)?;
+        let path = self.path();
+        make_private(&path)?;
         if !self.is_ours()? {
-            self.write_json("owner.json", &self.label)?;
+            write_json(&path.join(LABEL), &self.label)?;
         }
         Ok(())
     }
@@ -126,7 +193,7 @@ impl Folder {
             return Err(Failure::new(format!("{} is open to other users", self.runtime_root.display()))
                 .hint("remove it, or set XDG_RUNTIME_DIR to a folder of your own"));
         }
-        make_private(&self.runtime)
+        make_private(&self.runtime())
     }
 
     /// Writes beside and renames, so that a reader sees the old content or the new.
@@ -135,8 +202,7 @@ impl Folder {
     }
 
     pub(super) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(value).expect("our own types have text keys");
-        self.write(name, format!("{text}\n").as_bytes(), 0o600)
+        write_json(&self.file(name), value)
     }
 
     /// `None` when there is no such file.
@@ -156,7 +222,7 @@ impl Folder {
 
     /// Names of the disks in it.
     pub(super) fn disks(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.path()) else { return Vec::new() };
         let files = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<_> = files.filter_map(|file| Some(file.strip_suffix(".qcow2")?.to_owned())).collect();
         names.sort();
@@ -168,13 +234,39 @@ impl Folder {
         if self.is_in_use() {
             return Ok(());
         }
-        remove_tree(&self.runtime)?;
+        let path = self.path();
+        remove_tree(&self.runtime_of(&path))?;
         remove_empty(&self.runtime_root);
-        remove_tree(&self.path)?;
-        let above = self.path.ancestors().skip(1);
+        remove_tree(&path)?;
+        let above = path.ancestors().skip(1);
         above.take_while(|path| path.starts_with(&self.root)).for_each(remove_empty);
         Ok(())
     }
+}
+
+/// The label in a folder, where one can be read.
+fn label_in(path: &Path) -> Option<Label> {
+    read_json(&path.join(LABEL)).ok().flatten()
+}
+
+/// The label of a folder that a listing came upon: ours, or nobody's and left alone.
+pub(super) fn listed(setup: &Folder, path: &Path) -> Result<Option<Folder>, Failure> {
+    match read_json::<Label>(&path.join(LABEL))? {
+        Some(label) if label.forgotten || label.machine.is_empty() => Ok(None),
+        Some(label) if label.is_beside(&setup.label) => Ok(Some(Folder { label, ..setup.clone() })),
+        Some(label) => Err(foreign(path, &label)),
+        None => Ok(None),
+    }
+}
+
+fn foreign(path: &Path, label: &Label) -> Failure {
+    let Label { machine, project, .. } = label;
+    Failure::new(format!("{} belongs to machine {machine} of project {project}", path.display()))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).expect("our own types have text keys");
+    write_file(path, format!("{text}\n").as_bytes(), 0o600)
 }
 
 pub(super) fn provider_folder(dirs: &Dirs, owner: &Owner, provider: &Name) -> PathBuf {
@@ -243,16 +335,56 @@ fn remove_empty(path: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Folder, Label};
+    use std::path::Path;
+
+    use super::{Folder, LABEL, Label, label_in};
+
+    fn folder(home: &Path, machine: &str) -> Folder {
+        let label = Label {
+            project: "p".into(),
+            id: None,
+            provider: "q".into(),
+            machine: machine.into(),
+            origin: None,
+            forgotten: false,
+        };
+        Folder { home: home.join("p/q"), root: home.to_owned(), runtime_root: home.join("run"), label }
+    }
+
+    #[test]
+    fn a_folder_keeps_its_place_when_its_machine_gets_another_name() {
+        let home = tempfile::TempDir::new().unwrap();
+        let [web, www] = ["web", "www"].map(|name| folder(home.path(), name));
+        web.prepare().unwrap();
+        let (path, origin) = (web.path(), web.origin());
+        for _ in 0..2 {
+            web.give_to("www").unwrap();
+            assert!(!web.is_ours().unwrap() && www.is_ours().unwrap());
+        }
+        assert_eq!((www.path(), www.origin()), (path, origin.clone()));
+        assert!(web.path().ends_with("web_2"), "another machine of that name gets a folder of its own");
+        assert_ne!(web.origin(), origin);
+        web.prepare().unwrap();
+        assert!(web.give_to("www").unwrap_err().message.contains("is a machine `www` already"));
+        www.sweep().unwrap();
+        assert!(web.path().ends_with("web_2") && web.is_ours().unwrap());
+    }
+
+    #[test]
+    fn a_label_of_the_first_builds_is_still_read() {
+        let home = tempfile::TempDir::new().unwrap();
+        let web = folder(home.path(), "web");
+        std::fs::create_dir_all(web.path()).unwrap();
+        let text = r#"{ "project": "p", "id": null, "provider": "q", "machine": "web" }"#;
+        std::fs::write(web.file(LABEL), text).unwrap();
+        assert!(web.is_ours().unwrap() && label_in(&web.path()).unwrap() == web.label);
+    }
 
     #[test]
     fn resources_of_one_machine_may_label_its_folder_at_the_same_time() {
         let home = tempfile::TempDir::new().unwrap();
         for round in 0..50 {
-            let path = home.path().join(round.to_string());
-            let label = Label { project: "p".into(), id: None, provider: "q".into(), machine: "m".into() };
-            let (root, runtime) = (home.path().to_owned(), home.path().join("run"));
-            let folder = Folder { runtime_root: runtime.clone(), path, runtime, root, label };
+            let folder = folder(home.path(), &format!("m{round}"));
             std::thread::scope(|scope| {
                 let tries: Vec<_> = (0..4).map(|_| scope.spawn(|| folder.prepare())).collect();
                 for thread in tries {

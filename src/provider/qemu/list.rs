@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use crate::provider::qemu::disk::{self, Disk};
-use crate::provider::qemu::folder::{Folder, SEGMENT_FOLDER, problem, provider_folder};
+use crate::provider::qemu::folder::{self, Folder, SEGMENT_FOLDER, problem, provider_folder};
 use crate::provider::qemu::power::{self, Applied};
 use crate::provider::qemu::seed::{self, Seed};
 use crate::provider::qemu::segment::{self, Segment};
@@ -22,13 +22,9 @@ pub(super) async fn list(setup: &Setup) -> Result<Vec<Found>, Failure> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        let name = entry.map_err(problem(&path))?.file_name();
-        let Some(name) = name.to_str() else { continue };
-        let folder = setup.folder(name);
-        if !folder.is_ours()? {
-            continue;
-        }
-        if name == SEGMENT_FOLDER {
+        let entry = entry.map_err(problem(&path))?;
+        let Some(folder) = folder::listed(&setup.folder(""), &entry.path())? else { continue };
+        if folder.machine() == SEGMENT_FOLDER {
             let attributes = segment::recorded(setup)?;
             found.extend(attributes.map(|attributes| Found { id: setup.segment_id(), attributes }));
         } else {

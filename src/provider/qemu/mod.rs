@@ -33,7 +33,7 @@ pub(super) mod user_data;
 mod vfat;
 mod vm;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -74,11 +74,27 @@ struct Setup {
     settings: Settings,
     /// The accelerator that was found to work.
     accelerator: OnceCell<Accelerator>,
+    /// Each thing of a machine asks for the whole of it to be renamed.
+    renaming: Arc<Mutex<()>>,
 }
 
 impl Setup {
     fn folder(&self, machine: &str) -> Folder {
         Folder::of_machine(&self.dirs, &self.owner, &self.provider, machine)
+    }
+
+    /// Gives all that the machine of an id has here to the name that the machine has now.
+    fn rename(&self, from: &ResourceId, to: &str) -> Result<(), Failure> {
+        let _turn = self.renaming.lock().expect("no holder panics");
+        let from = from.name().split('.').next().unwrap_or_default();
+        self.folder(from).give_to(to)
+    }
+
+    /// The folder that a machine is in, be it still under an earlier name.
+    fn home_of(&self, machine: &desired::Machine) -> Folder {
+        let names = std::iter::once(&machine.name).chain(&machine.former);
+        let mut there = names.map(|name| self.folder(name.as_str())).filter(|folder| folder.is_ours().unwrap_or(false));
+        there.next().unwrap_or_else(|| self.folder(machine.name.as_str()))
     }
 
     fn segment_id(&self) -> ResourceId {
@@ -100,6 +116,7 @@ fn open(site: &Site<'_>) -> Result<Arc<dyn Provider>, Vec<Note>> {
         key: site.key.clone(),
         settings,
         accelerator: OnceCell::new(),
+        renaming: Arc::default(),
     };
     Ok(Arc::new(Qemu { setup: Arc::new(setup) }))
 }

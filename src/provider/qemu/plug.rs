@@ -101,7 +101,7 @@ fn is_in_use(block: &Value) -> bool {
 async fn attach(monitor: &mut Monitor, folder: &Folder, name: &str, drive: &Drive, slot: u8) -> Result<(), Failure> {
     let block = block(monitor, name).await?;
     if block.is_none() {
-        let backend = drive.backend(name, folder.path()).unwrap_or_default();
+        let backend = drive.backend(name, &folder.path()).unwrap_or_default();
         let said = monitor.human(&format!("drive_add 0 \"{backend}\"")).await?;
         if said != "OK" {
             return Err(Failure::new(format!("QEMU refuses disk {name}: {said}")));

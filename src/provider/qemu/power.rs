@@ -94,7 +94,7 @@ impl Applied {
     pub(super) fn read(folder: &Folder) -> Result<Option<Self>, Failure> {
         let Some(mut written) = folder.read_json::<Map<String, Value>>(RECORD)? else { return Ok(None) };
         // The first builds knew no other cards than these and did not write them down.
-        written.entry("cards").or_insert_with(|| json!(card::usual(&folder.owner_slug(), folder.machine())));
+        written.entry("cards").or_insert_with(|| json!(card::usual(&folder.origin())));
         serde_json::from_value(Value::Object(written)).map(Some).map_err(|error| {
             let path = folder.file(RECORD);
             Failure::new(format!("{} is not what this build writes there: {error}", path.display())).hint(format!(
@@ -337,14 +337,14 @@ async fn launch(
         accelerator,
         cpus: applied.cpus,
         ram: applied.ram,
-        folder: folder.path(),
+        folder: &folder.path(),
         monitor: &folder.socket(MONITOR)?,
         disks: &applied.disks,
         slots: applied.slots,
         plugged: &applied.plugged,
         forwards: &forwards,
         cards: &applied.cards,
-        segment: segment::sockets(setup, folder.machine())?,
+        segment: segment::sockets(setup, &folder.base())?,
         direct: store::of_machine(folder)?.is_some_and(|image| image.kernel),
     };
     let argv = std::iter::once(binary.path.display().to_string()).chain(arguments(&spec));
@@ -440,7 +440,7 @@ async fn shut_down(process: &Process, monitor: &mut Monitor, grace: Duration, cx
 /// Takes the power away, and removes what a killed QEMU leaves.
 pub(super) async fn kill(setup: &Setup, folder: &Folder) -> Result<(), Failure> {
     process::kill(&pid_file(folder), &mark(folder)).await?;
-    let [own, _] = segment::sockets(setup, folder.machine())?;
+    let [own, _] = segment::sockets(setup, &folder.base())?;
     [pid_file(folder), folder.socket(MONITOR)?, own].iter().try_for_each(|file| remove_file(file))
 }
 

@@ -134,6 +134,7 @@ fn inputs(setup: &Setup, machine: &desired::Machine) -> Attributes {
     let mounts = mounts(machine).into_iter();
     let mounts = mounts.map(|mount| (mount.disk, json!({ "filesystem": mount.filesystem, "line": mount.line })));
     attributes! {
+        "hostname": machine.name.as_str(),
         "user": machine.ssh.user.as_str(),
         "authorized-keys": digest(&machine.ssh.authorized_keys.join("\n")),
         "user-data": declared(&machine.user_data),
@@ -144,7 +145,7 @@ fn inputs(setup: &Setup, machine: &desired::Machine) -> Attributes {
 }
 
 fn macs(setup: &Setup, machine: &desired::Machine) -> [String; 2] {
-    cards(&setup.owner, machine).map(|card| card.mac)
+    cards(setup, machine).map(|card| card.mac)
 }
 
 fn mounts(machine: &desired::Machine) -> Vec<Mount> {
@@ -170,7 +171,10 @@ pub(super) fn observe(folder: &Folder) -> Result<Option<Attributes>, Failure> {
     if !folder.file(IMAGE).exists() {
         return Ok(None);
     }
-    Ok(folder.read_json::<Record>(RECORD)?.map(|record| record.inputs))
+    let Some(mut inputs) = folder.read_json::<Record>(RECORD)?.map(|record| record.inputs) else { return Ok(None) };
+    // The first builds did not write it down, and renamed nothing.
+    inputs.entry("hostname".into()).or_insert_with(|| json!(folder.base()));
+    Ok(Some(inputs))
 }
 
 /// The project's key that a start with this seed lets in.
@@ -236,6 +240,14 @@ impl Resource for Seed {
         &self.desired
     }
 
+    fn renaming(&self) -> Impact {
+        Impact::InPlace(Disruption::None, None)
+    }
+
+    fn moves_together(&self) -> bool {
+        true
+    }
+
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {
         if change.path.starts_with("user") {
             return Impact::Refused(format!(
@@ -251,6 +263,8 @@ impl Resource for Seed {
         }
         let text = if change.path.starts_with(access::ATTRIBUTE) {
             "the machine lets it in at its next start"
+        } else if change.path.starts_with("hostname") {
+            "a machine that runs is told over SSH"
         } else if change.path.starts_with("authorized-keys") {
             "for a machine made anew; one that is there is told over SSH"
         } else if every_boot {
@@ -289,6 +303,10 @@ impl Resource for Seed {
 
     async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
         self.create(cx).await
+    }
+
+    async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {
+        self.setup.rename(from, self.folder.machine())
     }
 
     async fn delete(&self, _cx: &Context) -> Result<(), Failure> {

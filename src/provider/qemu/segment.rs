@@ -43,10 +43,10 @@ fn folder(setup: &Setup) -> Folder {
     setup.folder(SEGMENT_FOLDER)
 }
 
-/// The sockets of a machine on the segment: its own, and the switch's.
-pub(super) fn sockets(setup: &Setup, machine: &str) -> Result<[PathBuf; 2], Failure> {
+/// The sockets on the segment of the machine whose folder is called `base`: its own, and the switch's.
+pub(super) fn sockets(setup: &Setup, base: &str) -> Result<[PathBuf; 2], Failure> {
     let folder = folder(setup);
-    let hash = hex::encode(Sha256::digest(machine));
+    let hash = hex::encode(Sha256::digest(base));
     Ok([folder.socket(&format!("{}.{PORT}", &hash[..12]))?, folder.socket(SOCKET)?])
 }
 
@@ -79,7 +79,8 @@ impl Segment {
         symlink(self.folder.runtime(), &sockets).map_err(problem(&sockets))?;
         let program =
             std::env::current_exe().map_err(|error| Failure::new(format!("we cannot find ourselves: {error}")))?;
-        let folder = self.folder.path().as_os_str();
+        let path = self.folder.path();
+        let folder = path.as_os_str();
         let log = self.folder.file(LOG);
         local::start(&program, &[COMMAND.as_ref(), "--dir".as_ref(), folder], &log)
             .map_err(|error| Failure::new(format!("the segment's switch does not start: {error}")))?;
@@ -155,7 +156,7 @@ impl Resource for Segment {
 
     async fn delete(&self, _cx: &Context) -> Result<(), Failure> {
         process::terminate(&self.pid_file(), &self.mark()).await?;
-        remove_tree(self.folder.runtime())?;
+        remove_tree(&self.folder.runtime())?;
         remove_file(&self.folder.file(RECORD))?;
         self.folder.sweep()
     }

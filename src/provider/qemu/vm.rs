@@ -45,7 +45,7 @@ impl Vm {
             ram: memory(machine.resources.ram),
             ports: machine.ports.iter().map(|forward| (listen(forward), forward.target)).collect(),
             disks: disks.iter().map(drive).collect(),
-            cards: card::cards(&setup.owner, machine),
+            cards: card::cards(setup, machine),
             address: machine.address,
             protect: machine.protect.is_some(),
             tags: machine.tags.clone(),
@@ -278,6 +278,14 @@ impl Resource for Vm {
         claims
     }
 
+    fn renaming(&self) -> Impact {
+        Impact::InPlace(Disruption::None, None)
+    }
+
+    fn moves_together(&self) -> bool {
+        true
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         let is = |state: &str| observed.get(output::POWER).is_some_and(|power| power == state);
         let attribute = change.path.keys().first().map_or("", String::as_str);
@@ -324,6 +332,10 @@ impl Resource for Vm {
             return Ok(self.seen(&target, power::state(&self.folder).await.as_str(), cx));
         }
         self.converge(Some(known), target, cx).await
+    }
+
+    async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {
+        self.setup.rename(from, self.folder.machine())
     }
 
     async fn delete(&self, cx: &Context) -> Result<(), Failure> {

@@ -37,6 +37,7 @@ defaults:
   resources: {{ ram: 1, cpus: 2 }}
 machines:
   web:
+    address: 10.85.1.9
     ports: [\"8080:80\"]
     engine: {{ options: {{ log-driver: local, debug: true }} }}
     resources: {{ disks: {{ data: {{ allocation: 1GB, filesystem: ext4, mount: /data }} }} }}
@@ -105,6 +106,7 @@ async fn containers_are_machines_that_follow_every_edit() {
     protection_is_written_at_once_and_outlives_the_container(&sandbox);
     a_killed_machine_is_started_again(&engine, &sandbox);
     a_port_changes_in_a_new_container_that_has_everything(&sandbox);
+    a_machine_is_renamed_while_it_runs_and_back_again(&engine, &sandbox);
     a_container_that_was_removed_is_made_again(&engine, &sandbox);
     a_lost_key_is_replaced_while_the_machines_run(&sandbox);
 
@@ -186,6 +188,41 @@ fn a_port_changes_in_a_new_container_that_has_everything(sandbox: &Sandbox) {
     assert_eq!(on(sandbox, "web", &["sudo", "cat", "/data/note", "/root/note"]), "kept\nkept");
     assert_eq!(on(sandbox, "web", &["cat", "/etc/machine-id"]), id);
     sandbox.assert_converged();
+}
+
+/// Without a restart, and back to where it came from.
+fn a_machine_is_renamed_while_it_runs_and_back_again(engine: &Engine, sandbox: &Sandbox) {
+    let machinefile = std::fs::read_to_string(sandbox.project().join("Machinefile.yaml")).expect("a file");
+    let facts = |machine: &str| {
+        let booted = on(sandbox, machine, &["stat", "-c", "%Y", "/run/systemd"]);
+        let site = on(sandbox, machine, &["sudo", "docker", "ps", "-q"]);
+        [booted, site, on(sandbox, machine, &["cat", "/etc/machine-id", "/data/note"])]
+    };
+    let before = facts("web");
+    for (was, now) in [("web", "www"), ("www", "app"), ("app", "web")] {
+        let text = machinefile.replace("  web:\n", &format!("  {now}:\n")).replace("on: web", &format!("on: {now}"));
+        sandbox.write("Machinefile.yaml", &format!("{text}moved: [{{ from: machines.{was}, to: machines.{now} }}]\n"));
+        let all = steps(sandbox);
+        assert!(all.contains(&format!("docker.container/{now} update none")), "{all:?}");
+        assert!(all.iter().all(|step| step.ends_with(" update none")), "{all:?}");
+        sandbox.ok("up -y");
+        sandbox.assert_converged();
+        assert_eq!(facts(now), before);
+        assert_eq!(on(sandbox, now, &["hostname"]), now);
+        on(sandbox, "db", &["sudo", "busybox", "ping", "-c", "1", "-W", "10", now]);
+        let names = engine.says(&["ps", "-a", "--format", "{{.Names}}"]);
+        let mut names: Vec<_> = names.lines().collect();
+        names.sort_unstable();
+        let mut expected = [format!("pair-x7k2.{now}"), "pair-x7k2.db".to_owned()];
+        expected.sort();
+        assert_eq!(names, expected);
+    }
+    assert!(!engine.says(&["volume", "ls", "-q"]).contains("_deed"), "it is what it was made as");
+    sandbox.write("Machinefile.yaml", &machinefile);
+    sandbox.ok("restart web");
+    sandbox.ok("up -y");
+    sandbox.assert_converged();
+    assert_eq!(on(sandbox, "web", &["sed", "-n", "s/^127.0.1.1 //p", "/etc/hosts"]), "web web");
 }
 
 /// The root file system is gone with it; disks and what the engine kept are not.

@@ -23,13 +23,13 @@ async fn process(mark: &Path) -> tokio::process::Child {
 }
 
 /// A process that passes for the machine's QEMU, which is in `status` and carries out nothing.
-struct Impostor {
+pub(super) struct Impostor {
     process: tokio::process::Child,
     asked: Arc<std::sync::Mutex<Vec<String>>>,
 }
 
 impl Impostor {
-    async fn of(world: &World, status: &'static str) -> Self {
+    pub(super) async fn of(world: &World, status: &'static str) -> Self {
         let folder = world.folder();
         std::fs::create_dir_all(&folder).unwrap();
         let applied = json!({
@@ -64,7 +64,7 @@ impl Impostor {
         self.asked.lock().unwrap().iter().any(|asked| asked == command)
     }
 
-    fn runs(&mut self) -> bool {
+    pub(super) fn runs(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
     }
 }

@@ -155,6 +155,10 @@ impl Resource for Mortal {
         self.inner.renaming()
     }
 
+    fn moves_together(&self) -> bool {
+        self.inner.moves_together()
+    }
+
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
         self.inner.impact(change, observed)
     }
