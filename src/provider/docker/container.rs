@@ -50,6 +50,7 @@ impl Container {
             "cpus": limits.cpus,
             "seed": seed::inputs(machine),
             "hostname": machine.name.as_str(),
+            "joined": network::name(place),
         });
         desired.extend(mark::attributes(machine.protect.is_some(), &machine.tags));
         desired.insert(output::POWER.into(), json!("running"));
@@ -155,12 +156,7 @@ impl Container {
     }
 
     fn seen(&self, found: &Found, cx: &Context) -> Attributes {
-        let mut attributes = found.attributes();
-        let key = self.project_key(cx);
-        let is_in = key.is_some() && found.seed.as_ref().is_some_and(|seed| seed.project_key == key);
-        let held = if is_in { access::LET_IN } else { "another one is let in" };
-        attributes.insert(access::ATTRIBUTE.into(), json!(held));
-        attributes
+        found.seen(self.project_key(cx).as_deref())
     }
 
     /// Brings the seed up to date, and lets a new key of the project in at once: cloud-init would at the next start.
@@ -211,7 +207,7 @@ impl Container {
         };
         // A container keeps to the network it was made on, even when there is another one of that name.
         let stray = found.power == "stopped" && found.network != network::id(&self.place, engine).await?;
-        if found.plan != plan || found.isolation != asked || stray {
+        if found.plan != plan || found.isolation != asked || stray || concerns(changes, "joined") {
             let blueprint = Blueprint {
                 id: &self.id,
                 base: &found.base,
@@ -313,12 +309,19 @@ impl Resource for Container {
             "image" => return Impact::Replace(Disruption::DataLoss),
             "ram" | "cpus" | mark::PROTECT | mark::TAGS => return Impact::InPlace(Disruption::None, None),
             access::ATTRIBUTE => "lets the project's new key in",
+            "seed" if change.path.starts_with("seed.user") => {
+                let was = change.before.as_ref().and_then(Value::as_str).unwrap_or_default();
+                return Impact::Refused(format!(
+                    "the account of a machine that exists stays as it is: put `ssh.user: {was}` back, or make the machine anew"
+                ));
+            }
             "hostname" => "a machine that runs is told over SSH",
             "seed" => "cloud-init reads it at a machine's first boot: replace the machine to run it",
             output::POWER if is("paused") => "lets the machine go on",
             output::POWER => "starts the machine",
             _ if is("stopped") => "makes the container anew, with all that is in it",
             other => {
+                let other = if other == "joined" { "network" } else { other };
                 let text = format!("restarts the machine in a new container with other {other} and all that was in it");
                 return Impact::InPlace(Disruption::Reboot, Some(text));
             }
@@ -361,6 +364,10 @@ impl Resource for Container {
 
     async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
         self.converge(Some(changes), cx).await
+    }
+
+    async fn disown(&self, _cx: &Context) -> Result<String, Failure> {
+        self.place.setup.let_go(self.id.name()).await
     }
 
     async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {

@@ -20,6 +20,8 @@ use crate::resource::Failure;
 const OF: &str = "machine.deed";
 /// Who has it; empty where nobody does.
 const TO: &str = "machine.deed.to";
+/// Who let it go, where nobody has it.
+const BY: &str = "machine.deed.by";
 const NUMBER: &str = "machine.deed.number";
 
 /// A machine by the labels of its things, or by whose it is and what it is called.
@@ -64,6 +66,7 @@ impl Base {
 struct Deed {
     number: u64,
     to: Option<Base>,
+    by: Option<Base>,
 }
 
 /// All deeds at an engine, whoever wrote them.
@@ -85,7 +88,7 @@ impl Deeds {
             let (Some(base), Ok(number)) = (Base::parse(said(OF)), said(NUMBER).parse()) else { continue };
             deeds.all.push((base.clone(), volume.name.clone()));
             if deeds.newest.get(&base).is_none_or(|other| other.number < number) {
-                deeds.newest.insert(base, Deed { number, to: Base::parse(said(TO)) });
+                deeds.newest.insert(base, Deed { number, to: Base::parse(said(TO)), by: Base::parse(said(BY)) });
             }
         }
         Ok(deeds)
@@ -104,6 +107,12 @@ impl Deeds {
         let numbered = |n: u32| Base { machine: format!("{}_{n}", holder.machine), ..holder.clone() };
         let mut names = std::iter::once(holder.clone()).chain((2..).map(numbered));
         names.find(|base| !self.newest.contains_key(base)).expect("numbers do not end")
+    }
+
+    /// What the last holder of this name let go.
+    fn let_go(&self, holder: &Base) -> Option<&Base> {
+        let by_it = |(_, deed): &(&Base, &Deed)| deed.to.is_none() && deed.by.as_ref() == Some(holder);
+        self.newest.iter().filter(by_it).max_by_key(|(base, _)| *base).map(|(base, _)| base)
     }
 
     /// What this provider of ours has by deed.
@@ -155,6 +164,45 @@ impl Setup {
         self.write(engine, &deeds, &base, Some(&self.base_called(to))).await
     }
 
+    /// Lets a machine go with all that it has. How it is removed by hand.
+    pub(super) async fn let_go(&self, machine: &str) -> Result<String, Failure> {
+        let engine = self.engine().await?;
+        let _turn = self.turn.lock().await;
+        let (mut deeds, holder) = (self.read_deeds(engine).await?, self.base_called(machine));
+        let base = deeds.base(&holder);
+        if !things(engine, &base).await?.is_empty() {
+            self.write(engine, &deeds, &base, None).await?;
+            deeds = self.read_deeds(engine).await?;
+        }
+        let Some(base) = deeds.let_go(&holder) else {
+            return Ok(format!("nothing of {machine} is left at the engine"));
+        };
+        let (things, notes) = (things(engine, base).await?, deeds.all.iter().filter(|(of, _)| of == base));
+        let notes = notes.map(|(_, volume)| format!("volume {volume}"));
+        let host = &self.settings.host;
+        let lines = things.into_iter().chain(notes).map(|thing| match thing.split_once(' ') {
+            Some(("container", name)) => format!("docker -H {host} rm -f {name}"),
+            _ => format!("docker -H {host} {}", thing.replacen(' ', " rm ", 1)),
+        });
+        Ok(lines.collect::<Vec<_>>().join("\n  "))
+    }
+
+    /// Makes what is at the engine a machine of ours.
+    pub(super) async fn take_over(&self, base: &Base, machine: &str) -> Result<(), Failure> {
+        let engine = self.engine().await?;
+        let _turn = self.turn.lock().await;
+        let (deeds, holder) = (self.read_deeds(engine).await?, self.base_called(machine));
+        if deeds.holder(base).as_ref() == Some(&holder) {
+            return Ok(());
+        }
+        let taken = things(engine, &deeds.base(&holder)).await?;
+        if let Some(thing) = taken.first() {
+            let why = format!("the engine has {thing}, which is a machine `{machine}` already");
+            return Err(Failure::new(why).hint("remove it first"));
+        }
+        self.write(engine, &deeds, base, Some(&holder)).await
+    }
+
     /// Before a thing of a machine is made: where its labels will not say whose it is, a deed does.
     pub(super) async fn claim(&self, engine: &Engine, machine: &str) -> Result<Base, Failure> {
         let (deeds, holder) = (self.read_deeds(engine).await?, self.base_called(machine));
@@ -174,11 +222,9 @@ impl Setup {
         to: Option<&Base>,
     ) -> Result<(), Failure> {
         let number = deeds.newest.get(base).map_or(1, |deed| deed.number + 1);
-        let labels = [
-            (OF, base.to_string()),
-            (TO, to.map(ToString::to_string).unwrap_or_default()),
-            (NUMBER, number.to_string()),
-        ];
+        let text = |base: Option<&Base>| base.map(ToString::to_string).unwrap_or_default();
+        let by = deeds.holder(base).filter(|_| to.is_none());
+        let labels = [(OF, base.to_string()), (TO, text(to)), (BY, text(by.as_ref())), (NUMBER, number.to_string())];
         let request = VolumeCreateRequest {
             name: Some(base.deed(number)),
             labels: Some(labels.map(|(name, value)| (name.to_owned(), value)).into()),
@@ -246,7 +292,8 @@ mod tests {
     }
 
     fn deeds(written: &[(&str, u64, &str)]) -> Deeds {
-        let deed = |(of, number, to): &(&str, u64, &str)| (base(of), Deed { number: *number, to: Base::parse(to) });
+        let deed =
+            |(of, number, to): &(&str, u64, &str)| (base(of), Deed { number: *number, to: Base::parse(to), by: None });
         Deeds { newest: written.iter().map(deed).collect(), all: Vec::new() }
     }
 

@@ -14,6 +14,7 @@ use crate::provider::docker::plan::Plan;
 use crate::provider::docker::seed::{self, Record};
 use crate::provider::docker::{Setup, label};
 use crate::provider::output;
+use crate::provider::qemu::access;
 use crate::resource::{Failure, mark};
 use crate::value::{Attributes, json};
 
@@ -34,6 +35,8 @@ pub(super) struct Found {
     pub(super) cpus: Option<i64>,
     /// The network it is joined to, by the engine's own name for it.
     pub(super) network: Option<String>,
+    /// What that network is called.
+    joined: Option<String>,
     ssh: Option<String>,
     /// Missing from a container whose making was cut.
     pub(super) seed: Option<Record>,
@@ -99,6 +102,7 @@ impl Found {
         let period = host.cpu_period.filter(|period| *period > 0).unwrap_or(PERIOD);
         let nano = host.nano_cpus.filter(|nano| *nano > 0).map(|nano| nano / 1_000_000_000);
         let network = found.network_settings.unwrap_or_default();
+        let joined = network.networks.and_then(|networks| networks.into_iter().next());
         let bindings = network.ports.unwrap_or_default();
         let bindings = bindings.get("22/tcp").cloned().flatten().unwrap_or_default();
         let ssh = bindings.into_iter().find(|end| end.host_ip.as_deref() == Some("127.0.0.1"));
@@ -113,7 +117,8 @@ impl Found {
             host_key: written(label::HOST_KEY).to_owned(),
             ram: host.memory.filter(|memory| *memory > 0),
             cpus: host.cpu_quota.filter(|quota| *quota > 0).map(|quota| quota / period).or(nano),
-            network: network.networks.and_then(|networks| networks.into_values().next()?.network_id),
+            network: joined.as_ref().and_then(|(_, end)| end.network_id.clone()),
+            joined: joined.map(|(name, _)| name),
             ssh: ssh.and_then(|end| end.host_port).map(|port| format!("127.0.0.1:{port}")),
             seed: seed::read(engine, &name).await?,
             name,
@@ -126,6 +131,15 @@ impl Found {
         self.seed.as_ref().and_then(|seed| seed.host_name.as_deref()).unwrap_or(&self.base.machine)
     }
 
+    /// With whether this key of the project is let in.
+    pub(super) fn seen(&self, key: Option<&str>) -> Attributes {
+        let held = self.seed.as_ref().and_then(|seed| seed.project_key.as_deref());
+        let held = if key.is_some() && held == key { access::LET_IN } else { "another one is let in" };
+        let mut attributes = self.attributes();
+        attributes.insert(access::ATTRIBUTE.into(), json!(held));
+        attributes
+    }
+
     pub(super) fn attributes(&self) -> Attributes {
         let mut attributes = self.plan.attributes();
         attributes.extend(attributes! {
@@ -135,6 +149,7 @@ impl Found {
             "privileged": self.isolation == Isolation::Privileged,
             "container": self.name.as_str(),
             "hostname": self.host_name(),
+            "joined": self.joined,
         });
         attributes.insert(output::POWER.into(), json!(self.power));
         attributes.insert(output::HOST_KEY.into(), json!(self.host_key));

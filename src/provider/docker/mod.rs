@@ -14,6 +14,7 @@ mod engine;
 mod execute;
 mod found;
 mod image;
+mod import;
 mod isolation;
 mod label;
 mod list;
@@ -35,7 +36,7 @@ use crate::desired;
 use crate::dirs::Dirs;
 use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
-use crate::provider::{Driver, Expansion, Opened, Power, Provider, Site};
+use crate::provider::{Driver, Expansion, Opened, Power, Provider, Site, Stray};
 use crate::resource::{Context, Failure, Found, Page, Resource, Source};
 
 use container::Container;
@@ -180,6 +181,14 @@ impl Provider for Docker {
 
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure> {
         power::power(&self.setup, machine.as_str(), power, cx).await
+    }
+
+    async fn examine(&self, object: &str, cx: &Context) -> Result<Option<Stray>, Failure> {
+        import::examine(&self.setup, object, cx).await
+    }
+
+    async fn adopt(&self, object: &str, machine: &Name, _cx: &Context) -> Result<(), Failure> {
+        import::adopt(&self.setup, object, machine.as_str()).await
     }
 }
 

@@ -126,6 +126,13 @@ impl Resource for Network {
         if self.look().await?.is_none() {
             return Ok(());
         }
-        settled(self.place.setup.engine().await?.remove_network(&name(&self.place)).await)
+        let removed = settled(self.place.setup.engine().await?.remove_network(&name(&self.place)).await);
+        removed.map_err(|failure| {
+            if failure.message.contains("active endpoints") {
+                failure.hint("a container that is no machine of the project any more is on it: remove that first")
+            } else {
+                failure
+            }
+        })
     }
 }

@@ -148,6 +148,10 @@ impl Resource for Volume {
         self.create(cx).await
     }
 
+    async fn disown(&self, _cx: &Context) -> Result<String, Failure> {
+        self.place.setup.let_go(self.own_machine()).await
+    }
+
     async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {
         self.place.setup.rename(from, self.own_machine()).await
     }

@@ -12,7 +12,7 @@ use crate::id::ResourceId;
 use crate::provider::qemu::binary::tool;
 use crate::provider::qemu::folder::{Folder, problem, remove_file};
 use crate::provider::qemu::image::Recipe;
-use crate::provider::qemu::power::{Applied, monitor_of};
+use crate::provider::qemu::power::{self, Applied, monitor_of};
 use crate::provider::qemu::store::{self, BASE};
 use crate::provider::qemu::{DISK, Setup, qcow2};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, concerns, mark};
@@ -246,6 +246,10 @@ impl Resource for Disk {
 
     fn awaits(&self) -> Vec<String> {
         vec![claim(self.folder.machine(), &self.name)]
+    }
+
+    async fn disown(&self, _cx: &Context) -> Result<String, Failure> {
+        power::let_go(&self.folder)
     }
 
     async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {

@@ -142,6 +142,59 @@ impl Folder {
         }
     }
 
+    /// Lets it go with all that is in it: from then on it is nobody's. Where it is, or was before it had been let go.
+    pub(super) fn let_go(&self) -> Result<PathBuf, Failure> {
+        let path = self.path();
+        match read_json::<Label>(&path.join(LABEL))? {
+            Some(label) if self.label.is(&label) => {
+                write_json(&path.join(LABEL), &Label { forgotten: true, ..label })?;
+                Ok(path)
+            }
+            _ => Ok(Self { label: Label { forgotten: true, ..self.label.clone() }, ..self.clone() }.path()),
+        }
+    }
+
+    /// One that is there under the name that a user gives it, `web`, `PROJECT/web` or `PROJECT/PROVIDER/web`, whoever it belongs to.
+    pub(super) fn called(&self, object: &str) -> Option<Self> {
+        let parts: Vec<_> = object.split('/').filter(|part| !part.starts_with('.')).collect();
+        let path = match parts[..] {
+            [folder] => self.home.join(folder),
+            [project, folder] => self.root.join(project).join(self.provider()).join(folder),
+            [project, provider, folder] => self.root.join(project).join(provider).join(folder),
+            _ => return None,
+        };
+        let label = label_in(&path)?;
+        Some(Self { home: path.parent()?.to_owned(), label, ..self.clone() })
+    }
+
+    /// The project that it belongs to; `None` where it was let go.
+    pub(super) fn holder(&self) -> Option<String> {
+        (!self.label.forgotten).then(|| self.label.owner_slug())
+    }
+
+    /// Whether it would have to be moved to become this one.
+    pub(super) fn is_apart_from(&self, other: &Self) -> bool {
+        self.home != other.home
+    }
+
+    /// Makes another folder, whoever had it, this one. Cut in the middle it is nobody's, and found where it is then.
+    pub(super) fn take_over(&self, other: &Self) -> Result<(), Failure> {
+        let (origin, from) = (other.origin(), other.path());
+        let mut path = from.clone();
+        if other.is_apart_from(self) {
+            write_json(
+                &from.join(LABEL),
+                &Label { forgotten: true, origin: Some(origin.clone()), ..other.label.clone() },
+            )?;
+            path = self.path();
+            make_private(&self.home)?;
+            fs::rename(&from, &path).map_err(problem(&from))?;
+            let above = from.ancestors().skip(1);
+            above.take_while(|path| path.starts_with(&self.root)).for_each(remove_empty);
+        }
+        write_json(&path.join(LABEL), &Label { origin: Some(origin), ..self.label.clone() })
+    }
+
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
@@ -368,6 +421,30 @@ mod tests {
         assert!(web.give_to("www").unwrap_err().message.contains("is a machine `www` already"));
         www.sweep().unwrap();
         assert!(web.path().ends_with("web_2") && web.is_ours().unwrap());
+    }
+
+    #[test]
+    fn a_folder_that_was_let_go_is_nobodys_until_it_is_taken_over() {
+        let home = tempfile::TempDir::new().unwrap();
+        let [web, www] = ["web", "www"].map(|name| folder(home.path(), name));
+        web.prepare().unwrap();
+        let (path, origin) = (web.path(), web.origin());
+        for _ in 0..2 {
+            assert_eq!(web.let_go().unwrap(), path);
+            assert!(!web.is_ours().unwrap() && web.path().ends_with("web_2"));
+        }
+        let found = www.called("web").unwrap();
+        assert_eq!((found.holder(), found.path()), (None, path.clone()));
+        www.take_over(&found).unwrap();
+        assert_eq!((www.is_ours().unwrap(), www.path(), www.origin()), (true, path, origin.clone()));
+        let mut other = folder(home.path(), "front");
+        (other.home, other.label.project) = (home.path().join("o/q"), "o".into());
+        let found = other.called("p/q/web").unwrap();
+        assert_eq!((found.holder().as_deref(), found.is_apart_from(&other)), (Some("p"), true));
+        other.take_over(&found).unwrap();
+        assert!(other.is_ours().unwrap() && other.path() == home.path().join("o/q/front"));
+        assert_eq!(other.origin(), origin);
+        assert!(!home.path().join("p").exists());
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod drive;
 mod expand;
 mod folder;
 mod image;
+mod import;
 mod list;
 mod monitor;
 mod network_config;
@@ -42,7 +43,7 @@ use crate::desired;
 use crate::dirs::Dirs;
 use crate::id::{Name, Owner, ResourceId};
 use crate::note::Note;
-use crate::provider::{Driver, Expansion, Power, Provider, Site};
+use crate::provider::{Driver, Expansion, Power, Provider, Site, Stray};
 use crate::resource::{Context, Failure, Found, Page, Resource, Source};
 
 use accelerator::Accelerator;
@@ -144,5 +145,13 @@ impl Provider for Qemu {
 
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure> {
         power::power(&self.setup, machine.as_str(), power, cx).await
+    }
+
+    async fn examine(&self, object: &str, cx: &Context) -> Result<Option<Stray>, Failure> {
+        import::examine(&self.setup, object, cx).await
+    }
+
+    async fn adopt(&self, object: &str, machine: &Name, cx: &Context) -> Result<(), Failure> {
+        import::adopt(&self.setup, object, machine.as_str(), cx).await
     }
 }

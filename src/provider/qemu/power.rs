@@ -27,7 +27,7 @@ use crate::provider::qemu::{Setup, card, disk, plug, process, seed, store};
 use crate::resource::{Change, Context, Failure, Resource, follow, mark};
 use crate::value::json;
 
-const RECORD: &str = "vm.json";
+pub(super) const RECORD: &str = "vm.json";
 const MONITOR: &str = "qmp.sock";
 const LOG: &str = "qemu.log";
 /// How long QEMU may take to leave us alone with a started machine.
@@ -449,6 +449,13 @@ pub(super) async fn forget(setup: &Setup, folder: &Folder) -> Result<(), Failure
     kill(setup, folder).await?;
     [RECORD, LOG, CONSOLE].iter().try_for_each(|file| folder.remove(file))?;
     folder.sweep()
+}
+
+/// The machine is nobody's from now on, and runs on. How it is removed by hand.
+pub(super) fn let_go(folder: &Folder) -> Result<String, Failure> {
+    let path = folder.let_go()?;
+    let (pid, path) = (path.join(PID), path.display());
+    Ok(if pid.exists() { format!("kill $(cat {}); rm -r {path}", pid.display()) } else { format!("rm -r {path}") })
 }
 
 /// Outside a plan, for a machine that exists.

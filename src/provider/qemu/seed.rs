@@ -19,7 +19,7 @@ use crate::provider::qemu::drive::device_of;
 use crate::provider::qemu::folder::{Folder, problem};
 use crate::provider::qemu::network_config::network_config;
 use crate::provider::qemu::user_data::{Mount, Ours, change, declared, user_data};
-use crate::provider::qemu::{SEED, Setup, vfat};
+use crate::provider::qemu::{SEED, Setup, power, vfat};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Text, concerns};
 use crate::value::{Attributes, Path as ValuePath, Value, json};
 
@@ -303,6 +303,10 @@ impl Resource for Seed {
 
     async fn update(&self, cx: &Context, _changes: &[Change]) -> Result<Attributes, Failure> {
         self.create(cx).await
+    }
+
+    async fn disown(&self, _cx: &Context) -> Result<String, Failure> {
+        power::let_go(&self.folder)
     }
 
     async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {

@@ -334,6 +334,10 @@ impl Resource for Vm {
         self.converge(Some(known), target, cx).await
     }
 
+    async fn disown(&self, _cx: &Context) -> Result<String, Failure> {
+        power::let_go(&self.folder)
+    }
+
     async fn rename(&self, from: &ResourceId, _cx: &Context) -> Result<(), Failure> {
         self.setup.rename(from, self.folder.machine())
     }

@@ -107,6 +107,7 @@ async fn containers_are_machines_that_follow_every_edit() {
     a_killed_machine_is_started_again(&engine, &sandbox);
     a_port_changes_in_a_new_container_that_has_everything(&sandbox);
     a_machine_is_renamed_while_it_runs_and_back_again(&engine, &sandbox);
+    a_machine_is_let_go_and_taken_over(&engine, &sandbox);
     a_container_that_was_removed_is_made_again(&engine, &sandbox);
     a_lost_key_is_replaced_while_the_machines_run(&sandbox);
 
@@ -223,6 +224,49 @@ fn a_machine_is_renamed_while_it_runs_and_back_again(engine: &Engine, sandbox: &
     sandbox.ok("up -y");
     sandbox.assert_converged();
     assert_eq!(on(sandbox, "web", &["sed", "-n", "s/^127.0.1.1 //p", "/etc/hosts"]), "web web");
+}
+
+/// It runs on, the project makes no other one of it, and it comes back with all that it has.
+fn a_machine_is_let_go_and_taken_over(engine: &Engine, sandbox: &Sandbox) {
+    let booted = on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]);
+    let machinefile = std::fs::read_to_string(sandbox.project().join("Machinefile.yaml")).expect("a file");
+    let (without, _) = machinefile.split_once("  db:").expect("the last machine");
+    let compose = machinefile.split_once("compose:").expect("a project").1;
+    sandbox.write("Machinefile.yaml", &format!("{without}compose:{compose}"));
+    let forgotten = sandbox.ok("forget -y db").stderr;
+    for line in ["rm -f pair-x7k2.db", "volume rm pair-x7k2.db._engine", "volume rm pair-x7k2.here.db._deed.1"] {
+        assert!(forgotten.contains(line), "{forgotten}");
+    }
+    assert!(steps(sandbox).iter().all(|step| !step.contains("docker.")), "{:?}", steps(sandbox));
+    sandbox.ok("up -y");
+    sandbox.assert_converged();
+
+    sandbox.write("Machinefile.yaml", &machinefile.replace("  db:", "  base:"));
+    let plan = steps(sandbox);
+    assert!(plan.contains(&"docker.container/base create none".to_owned()), "{plan:?}");
+    let adopted = sandbox.ok("import -y base pair-x7k2.db");
+    assert!(adopted.stdout.contains("Found pair-x7k2.db at here, nobody's"), "{}", adopted.stdout);
+    let plan = steps(sandbox);
+    assert!(!plan.iter().any(|step| step.contains(" create ") || step.contains(" delete ")), "{plan:?}");
+    let twice = sandbox.run(["import", "-y", "base", "pair-x7k2.db"]);
+    assert!(twice.stderr.contains("is there already"), "{}", twice.stderr);
+    sandbox.write("Machinefile.yaml", &machinefile.replace("  db:", "  base:\n    address: 10.85.1.8\n  no:"));
+    engine.says(&["run", "-d", "--name", "stray", "--entrypoint", "sleep", &image(engine), "600"]);
+    let unfit = sandbox.run(["import", "-y", "no", "stray"]);
+    assert!(unfit.stderr.contains("container stray cannot be a machine of a project: it lacks"), "{}", unfit.stderr);
+    assert!(unfit.stderr.contains("a port 22 that is published at 127.0.0.1"), "{}", unfit.stderr);
+    engine.says(&["rm", "-f", "stray"]);
+
+    sandbox.write("Machinefile.yaml", &format!("{}moved: [{{ from: machines.base, to: machines.db }}]\n", machinefile));
+    sandbox.ok("up -y");
+    sandbox.assert_converged();
+    sandbox.write("Machinefile.yaml", &machinefile);
+    assert_eq!(on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]), booted, "nothing was restarted");
+    assert!(!engine.says(&["volume", "ls", "-q"]).contains("_deed"), "it is what it was made as");
+}
+
+fn image(engine: &Engine) -> String {
+    engine.says(&["inspect", "-f", "{{.Image}}", "pair-x7k2.db"])
 }
 
 /// The root file system is gone with it; disks and what the engine kept are not.

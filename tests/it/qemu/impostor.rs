@@ -64,6 +64,10 @@ impl Impostor {
         self.asked.lock().unwrap().iter().any(|asked| asked == command)
     }
 
+    pub(super) async fn end(&mut self) {
+        self.process.kill().await.unwrap();
+    }
+
     pub(super) fn runs(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
     }

@@ -149,3 +149,55 @@ async fn a_name_that_was_another_machines_is_free_for_a_new_one() {
     }
     assert!(!world.dirs.data.exists());
 }
+
+#[tokio::test]
+async fn a_machine_that_is_let_go_runs_on_and_can_be_taken_over() {
+    let (world, cx) = (World::new(), World::new().context());
+    let mut qemu = running(&world, &cx).await;
+    let vm = world.resource(&debian(), "qemu.vm/web");
+    for kind in ["qemu.vm", "qemu.vm", "qemu.seed", "qemu.disk"] {
+        let id = if kind == "qemu.disk" { "qemu.disk/web.root".to_owned() } else { format!("{kind}/web") };
+        let by_hand = world.resource(&debian(), &id).disown(&cx).await.unwrap();
+        let folder = world.folder().display().to_string();
+        assert_eq!(by_hand, format!("kill $(cat {folder}/vm.pid); rm -r {folder}"));
+    }
+    assert!(world.provider().list(&cx, None).await.unwrap().found.is_empty());
+    assert_eq!(vm.read(&cx).await, Observation::Absent);
+
+    let provider = world.provider();
+    assert_eq!(provider.examine("nowhere", &cx).await.unwrap(), None);
+    let stray = provider.examine("web", &cx).await.unwrap().expect("it is there");
+    assert_eq!((stray.owner, &stray.attributes["power"]), (None, &json!("running")));
+    provider.adopt("web", &name("www"), &cx).await.unwrap();
+    let www = world.resource(&called("www", &[]), "qemu.vm/www");
+    let Observation::Present(seen) = www.read(&cx).await else { panic!("not there") };
+    assert_eq!((&seen["power"], &seen["nic"]), (&json!("running"), &www.desired()["nic"]));
+    assert_eq!(provider.list(&cx, None).await.unwrap().found.len(), 5);
+    assert!(qemu.runs(), "it was not disturbed");
+    let ours = provider.examine("web", &cx).await.unwrap().expect("it is there");
+    assert_eq!(ours.owner.as_deref(), Some("shop"), "the command says that it is the project's already");
+}
+
+#[tokio::test]
+async fn another_projects_machine_moves_over_once_it_is_stopped() {
+    let (world, cx) = (World::new(), World::new().context());
+    let mut qemu = running(&world, &cx).await;
+    let mut other = World::new();
+    other.dirs = world.dirs.clone();
+    other.owner.project = name("blog");
+    let provider = other.provider();
+    let refused = provider.examine("shop/web", &cx).await.unwrap_err();
+    assert!(refused.message.contains("`shop/web` runs") && refused.hint.unwrap().contains("machine stop"));
+    qemu.end().await;
+    let stray = provider.examine("shop/web", &cx).await.unwrap().expect("it is there");
+    assert_eq!(stray.owner.as_deref(), Some("shop"));
+    provider.adopt("shop/local/web", &name("www"), &cx).await.unwrap();
+    assert!(world.provider().list(&cx, None).await.unwrap().found.is_empty() && !world.folder().exists());
+    let found = provider.list(&cx, None).await.unwrap().found;
+    assert_eq!(found.len(), 5);
+    assert!(found.iter().all(|found| found.id.name().starts_with("www")), "{found:?}");
+
+    std::fs::remove_file(other.dirs.data.join("blog/local/www/vm.json")).unwrap();
+    let half = world.provider().examine("blog/www", &cx).await.unwrap_err();
+    assert!(half.message.contains("is no machine: it lacks vm.json"), "{}", half.message);
+}
