@@ -28,7 +28,7 @@
 //! - [`catalog`]: desired → resources, the list of expansions.
 //! - [`graph`]: how resources hang together. [`selection`]: which of them a command is about. [`observe`]: what is there.
 //!   [`plan`]: what to do. [`apply`]: doing it.
-//! - [`saved`]: a plan in a file, bound to what it was made from.
+//! - [`custody`]: machines that are let go and taken over. [`saved`]: a plan in a file, bound to what it was made from.
 //! - [`report`]: telling people and programs. [`schema`]: the Machinefile for editors. [`cli`]: the commands.
 //!
 //! # Invariants
@@ -82,6 +82,7 @@ pub mod schema;
 
 pub mod reconcile;
 
+pub mod custody;
 pub mod saved;
 
 pub mod cli;

@@ -78,6 +78,15 @@ impl From<crate::reconcile::Error> for Error {
     }
 }
 
+impl From<crate::custody::Error> for Error {
+    fn from(error: crate::custody::Error) -> Self {
+        match error {
+            crate::custody::Error::Failure(failure) => failure.into(),
+            crate::custody::Error::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<crate::resource::Failure> for Error {
     fn from(failure: crate::resource::Failure) -> Self {
         Self { hint: failure.hint, ..Self::failed(failure.message) }

@@ -8,10 +8,9 @@ use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, tell};
 use super::{interrupt, prompt, terminal};
-use crate::id::ResourceId;
+use crate::custody::Leaving;
 use crate::reconcile::{Goal, Request, propose};
-use crate::resource::{Context, Link, Observation, Resource};
-use crate::store::{Store, Transition};
+use crate::store::Store;
 
 pub(super) async fn run(global: &Global, verb: &Forget) -> Result<Exit, Error> {
     let project = Project::load(global).await?;
@@ -31,23 +30,12 @@ async fn forget(project: &Project, name: &str, verb: &Forget, store: &Arc<dyn St
     let cx = project.context(interrupt::token());
     let request = Request::new(Goal::Destroy, 16);
     let proposal = propose(&project.catalog, &request, Some(store.as_ref()), &cx).await?;
-    let (graph, observed) = (&proposal.sight.graph, &proposal.sight.observed);
-    let of_it = |resource: &Arc<dyn Resource>| resource.machine() == Some(name) && !resource.is_group();
-    let all: Vec<_> = graph.nodes().map(|(_, node)| Arc::clone(&node.resource)).filter(of_it).collect();
-    let there = |resource: &&Arc<dyn Resource>| matches!(observed.get(resource.id()), Observation::Present(_));
-    let labelled: Vec<_> = all.iter().filter(there).filter(|resource| resource.realm().is_some()).collect();
-    let records: Vec<_> = proposal
-        .recorded()
-        .realms()
-        .map(|(id, _)| id)
-        .filter(|id| id.of_machine(name, name).is_some())
-        .cloned()
-        .collect();
-    if labelled.is_empty() && records.is_empty() {
+    let leaving = Leaving::of(&proposal, name);
+    if leaving.is_empty() {
         return Err(Error::failed(format!("nothing of this project is called `{name}`"))
             .hint("`machine status` lists what there is"));
     }
-    tell(&format!("These stay as they are and are no longer this project's: {}\n", names(&labelled)));
+    tell(&format!("These stay as they are and are no longer this project's: {}\n", names(&leaving)));
     if !verb.yes {
         if !terminal::can_ask() {
             return Err(Error::failed("there is nobody to ask for consent").hint("run with -y (or MACHINE_YES=true)"));
@@ -57,10 +45,7 @@ async fn forget(project: &Project, name: &str, verb: &Forget, store: &Arc<dyn St
             return Ok(Exit::Failed);
         }
     }
-    let by_hand = disown(&labelled, &cx).await?;
-    for id in &records {
-        store.write(Transition::Gone { id: id.clone() }).await?;
-    }
+    let by_hand = leaving.let_go(store.as_ref(), &cx).await?;
     tell(&format!("{name} is forgotten. To remove it by hand:\n"));
     for line in by_hand {
         tell(&format!("  {line}\n"));
@@ -68,19 +53,6 @@ async fn forget(project: &Project, name: &str, verb: &Forget, store: &Arc<dyn St
     Ok(Exit::Done)
 }
 
-/// What hangs on others first: a run that is cut leaves the rest to be found by its label.
-async fn disown(resources: &[&Arc<dyn Resource>], cx: &Context) -> Result<Vec<String>, Error> {
-    let mut by_hand = Vec::new();
-    for resource in resources.iter().rev() {
-        let line = resource.disown(cx).await?;
-        let lives_inside = resource.parents().iter().any(|parent| parent.link == Link::Within);
-        if !lives_inside && !by_hand.contains(&line) {
-            by_hand.push(line);
-        }
-    }
-    Ok(by_hand)
-}
-
-fn names(resources: &[&Arc<dyn Resource>]) -> String {
-    resources.iter().map(|resource| ResourceId::to_string(resource.id())).collect::<Vec<_>>().join(", ")
+fn names(leaving: &Leaving) -> String {
+    leaving.ids().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

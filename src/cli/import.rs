@@ -7,13 +7,15 @@ use super::exit_code::Exit;
 use super::project::{Project, say, tell};
 use super::terminal::{self, Stream};
 use super::{interrupt, prompt};
+use crate::custody::take_over;
 use crate::id::Name;
+use crate::keyring;
 use crate::plan::{Options, preview};
 use crate::provider::Stray;
 use crate::reconcile::look_at;
 use crate::report::{self, Detail};
-use crate::resource::Observation;
-use crate::store::{Record, Store, Transition};
+use crate::resource::{Context, Observation};
+use crate::store::Store;
 
 pub(super) async fn run(global: &Global, verb: &Import) -> Result<Exit, Error> {
     let project = Project::load(global).await?;
@@ -45,7 +47,8 @@ async fn import(
     }
     let machine = &project.desired.machines[name];
     let provider = &project.catalog.providers[&machine.provider];
-    let found = provider.examine(&verb.object, &cx).await?;
+    see_key(project, &cx).await;
+    let found = provider.examine(&verb.object, name, &cx).await?;
     let found = found
         .ok_or_else(|| Error::failed(format!("there is no `{}` at provider `{}`", verb.object, machine.provider)))?;
     check_owner(project, &found, verb)?;
@@ -68,17 +71,18 @@ async fn import(
             return Ok(Exit::Failed);
         }
     }
-    provider.adopt(&verb.object, name, &cx).await?;
-    let Observation::Present(attributes) = resource.read(&cx).await else {
-        return Err(
-            Error::failed(format!("{} was taken over and cannot be seen", resource.id())).hint("see `machine plan`")
-        );
-    };
-    let (parents, realm) = (resource.parents().to_vec(), resource.realm().map(str::to_owned));
-    let record = Record { attributes: attributes.into(), parents, token: String::new(), realm };
-    store.write(Transition::Hold { id: resource.id().clone(), record }).await?;
+    take_over(&project.catalog, name, &verb.object, store, &cx).await?;
     tell(&format!("{} is adopted as {}. What it lacks: {}\n", verb.object, resource.id(), project.command("plan")));
     Ok(Exit::Done)
+}
+
+/// Whether a machine lets the project's key in shows by what that is.
+async fn see_key(project: &Project, cx: &Context) {
+    let id = keyring::id(project.owner());
+    let Some(key) = project.catalog.resources.iter().find(|resource| *resource.id() == id) else { return };
+    if let Observation::Present(attributes) = key.read(cx).await {
+        cx.outputs.set(id, attributes);
+    }
 }
 
 /// What is ours already needs no import, and what is another project's is taken only when that is said.

@@ -218,10 +218,14 @@ impl Config {
 
     pub(super) fn written(&self, path: &Path) -> Option<(&Document, &Node)> {
         let (first, rest) = path.keys().split_first()?;
-        if let Some(parent) = path.parent().filter(policy::is_added)
-            && let Some(items) = policy::items(&self.documents, &parent)
-        {
-            return items.get(path.keys().last()?.parse::<usize>().ok()?).copied();
+        for depth in 1..path.keys().len() {
+            let list: Path = path.keys()[..depth].iter().cloned().collect();
+            if policy::is_added(&list)
+                && let Some(items) = policy::items(&self.documents, &list)
+            {
+                let (document, item) = *items.get(path.keys()[depth].parse::<usize>().ok()?)?;
+                return Some((document, item.find(&path.keys()[depth + 1..].iter().cloned().collect())?));
+            }
         }
         let value = rest.iter().try_fold(self.merged.get(first)?, |value, key| match value {
             Value::Dict(_, dict) => dict.get(key),

@@ -10,8 +10,13 @@ use super::selector::Selector;
 use crate::value::Path;
 
 /// The paths of lists whose items add up over the layers, each item once, in the order of the layers.
-pub const ADDED: [&str; 4] =
-    ["defaults.mandatory", "defaults.ssh.authorized-keys", "machines.*.mandatory", "machines.*.ssh.authorized-keys"];
+pub const ADDED: [&str; 5] = [
+    "defaults.mandatory",
+    "defaults.ssh.authorized-keys",
+    "machines.*.mandatory",
+    "machines.*.ssh.authorized-keys",
+    "moved",
+];
 
 static SELECTORS: LazyLock<Vec<Selector>> =
     LazyLock::new(|| ADDED.iter().map(|path| Selector::parse(path).expect("the table holds paths")).collect());

@@ -152,14 +152,14 @@ pub trait Provider: Source {
     /// Does it to a machine that exists; doing what is already so succeeds.
     async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure>;
 
-    /// What is there under the provider's own name for it. Changes nothing.
-    async fn examine(&self, _object: &str, _cx: &Context) -> Result<Option<Stray>, Failure> {
+    /// What is there under the provider's own name for it, as this machine. Changes nothing.
+    async fn examine(&self, _object: &str, _machine: &Name, _cx: &Context) -> Result<Option<Stray>, Failure> {
         Err(Failure::new(format!("provider `{}` cannot take over what it did not make for this project", self.name())))
     }
 
     /// Puts our label on it, as this machine. May be called again after having been cut anywhere.
-    async fn adopt(&self, object: &str, _machine: &Name, cx: &Context) -> Result<(), Failure> {
-        self.examine(object, cx).await.map(drop)
+    async fn adopt(&self, object: &str, machine: &Name, cx: &Context) -> Result<(), Failure> {
+        self.examine(object, machine, cx).await.map(drop)
     }
 
     /// Bytes of user-data that it hands to a machine; `None` where nothing is too much.

@@ -2,9 +2,15 @@
 //! nothing half-made, nobody asked.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use libmachine::reconcile::{Converged, Goal};
+use libmachine::catalog::Catalog;
+use libmachine::custody::{Leaving, take_over};
+use libmachine::id::Name;
+use libmachine::reconcile::{Converged, Goal, Request, look_at, propose};
+use libmachine::resource::{Context, Observation};
+use libmachine::store::Store;
 
 use crate::support::home::Home;
 use crate::support::mortal::Fate;
@@ -82,6 +88,84 @@ fn a_project_that_changes_survives_a_kill_at_any_moment() {
 #[test]
 fn a_project_that_is_destroyed_survives_a_kill_at_any_moment() {
     kill_everywhere(&built(), BEFORE, Goal::Destroy);
+}
+
+const WITHOUT: &str = "name: shop
+providers: { sim: { driver: simulated, world: ./world.sqlite } }
+defaults: { provider: sim }
+machines: { db: {} }
+";
+
+const WITH: &str = "name: shop
+providers: { sim: { driver: simulated, world: ./world.sqlite } }
+defaults: { provider: sim }
+machines: { db: {}, web: { depends-on: [db] } }
+compose: { site: { on: web, files: [compose.yaml] } }
+";
+
+async fn forget(catalog: Catalog, store: Arc<dyn Store>, cx: Context) {
+    let request = Request::new(Goal::Destroy, 4);
+    let proposal = propose(&catalog, &request, Some(store.as_ref()), &cx).await.expect("a look");
+    Leaving::of(&proposal, "web").let_go(store.as_ref(), &cx).await.expect("let go");
+}
+
+async fn import(catalog: Catalog, store: Arc<dyn Store>, cx: Context) {
+    let web = Name::new("web").expect("a name");
+    if !matches!(look_at(&catalog, &web, &cx).await, Some(Observation::Present(_))) {
+        take_over(&catalog, &web, "legacy", store.as_ref(), &cx).await.expect("taken over");
+    }
+}
+
+/// Whose each object of the world is.
+fn owners(home: &Home) -> Vec<(String, String)> {
+    let world = rusqlite::Connection::open(home.path().join("world.sqlite")).expect("a world");
+    let mut statement = world.prepare("SELECT id, owner FROM objects ORDER BY id").expect("the table");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+    rows.map(|row| row.expect("texts")).collect()
+}
+
+#[test]
+fn a_machine_that_is_let_go_survives_a_kill_at_any_moment() {
+    let start = Home::new();
+    start.run(WITH, Goal::Up, &Fate::immortal()).expect("it was not killed");
+    let (whole, fate) = (start.copy(), Fate::immortal());
+    whole.command(WITHOUT, &fate, forget).expect("it was not killed");
+    whole.run(WITHOUT, Goal::Up, &Fate::immortal()).expect("it was not killed");
+    let (expected, left) = (whole.objects(), owners(&whole));
+    assert!(left.iter().filter(|(_, owner)| owner.is_empty()).count() > 4, "{left:?}");
+    for moment in 0..fate.passed() {
+        let home = start.copy();
+        assert!(home.command(WITHOUT, &Fate::dying_at(moment), forget).is_none(), "outlived moment {moment}");
+        if moment % 2 == 0 {
+            _ = home.command(WITHOUT, &Fate::dying_at(moment * 5 % 11), forget);
+        }
+        home.command(WITHOUT, &Fate::immortal(), forget).expect("it was not killed");
+        home.finish(WITHOUT, Goal::Up, &expected, &format!("killed at moment {moment}"));
+        assert_eq!(owners(&home), left, "killed at moment {moment}");
+    }
+}
+
+#[test]
+fn a_machine_that_is_taken_over_survives_a_kill_at_any_moment() {
+    let start = Home::new();
+    start.run(WITHOUT, Goal::Up, &Fate::immortal()).expect("it was not killed");
+    let world = rusqlite::Connection::open(start.path().join("world.sqlite")).expect("a world");
+    let legacy = "INSERT INTO objects SELECT 'simulated.machine/legacy', kind, '', attributes FROM objects \
+                  WHERE id = 'simulated.machine/db'";
+    assert_eq!(world.execute(legacy, []).expect("the table"), 1);
+    drop(world);
+    let (whole, fate) = (start.copy(), Fate::immortal());
+    whole.command(WITH, &fate, import).expect("it was not killed");
+    whole.run(WITH, Goal::Up, &Fate::immortal()).expect("it was not killed");
+    let (expected, left) = (whole.objects(), owners(&whole));
+    assert!(left.iter().all(|(id, owner)| owner == "shop" && !id.contains("legacy")), "{left:?}");
+    for moment in 0..fate.passed() {
+        let home = start.copy();
+        assert!(home.command(WITH, &Fate::dying_at(moment), import).is_none(), "outlived moment {moment}");
+        home.command(WITH, &Fate::immortal(), import).expect("it was not killed");
+        home.finish(WITH, Goal::Up, &expected, &format!("killed at moment {moment}"));
+        assert_eq!(owners(&home), left, "killed at moment {moment}");
+    }
 }
 
 #[test]

@@ -63,6 +63,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "reconcile",
         &["id", "value", "note", "resource", "store", "graph", "selection", "catalog", "observe", "plan", "apply"],
     ),
+    ("custody", &["id", "resource", "store", "catalog", "reconcile"]),
     ("saved", &["id", "value", "resource", "store", "graph", "selection", "catalog", "observe", "plan", "reconcile"]),
     (
         "cli",
@@ -91,6 +92,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "schema",
             "report",
             "reconcile",
+            "custody",
             "saved",
         ],
     ),

@@ -183,7 +183,7 @@ impl Provider for Docker {
         power::power(&self.setup, machine.as_str(), power, cx).await
     }
 
-    async fn examine(&self, object: &str, cx: &Context) -> Result<Option<Stray>, Failure> {
+    async fn examine(&self, object: &str, _machine: &Name, cx: &Context) -> Result<Option<Stray>, Failure> {
         import::examine(&self.setup, object, cx).await
     }
 

@@ -147,8 +147,8 @@ impl Provider for Qemu {
         power::power(&self.setup, machine.as_str(), power, cx).await
     }
 
-    async fn examine(&self, object: &str, cx: &Context) -> Result<Option<Stray>, Failure> {
-        import::examine(&self.setup, object, cx).await
+    async fn examine(&self, object: &str, machine: &Name, cx: &Context) -> Result<Option<Stray>, Failure> {
+        import::examine(&self.setup, object, machine.as_str(), cx).await
     }
 
     async fn adopt(&self, object: &str, machine: &Name, cx: &Context) -> Result<(), Failure> {

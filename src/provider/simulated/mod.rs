@@ -131,7 +131,7 @@ impl Provider for Simulated {
         self.world.merge(&cx.owner.slug(), &id, &Attributes::from([("power".to_owned(), json!(state))])).await
     }
 
-    async fn examine(&self, object: &str, _cx: &Context) -> Result<Option<Stray>, Failure> {
+    async fn examine(&self, object: &str, _machine: &Name, _cx: &Context) -> Result<Option<Stray>, Failure> {
         let (owner, id) = parse(object)?;
         let found = self.world.find(owner, &id).await?;
         Ok(found.map(|(owner, attributes)| Stray { owner: (!owner.is_empty()).then_some(owner), attributes }))

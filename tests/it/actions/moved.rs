@@ -156,6 +156,17 @@ fn chains_circles_and_names_that_are_still_there_are_errors_at_both_lines() {
     assert!(form.contains("name a machine as it stands in the Machinefile"), "{form}");
 }
 
+#[test]
+fn what_several_files_say_of_moved_adds_up_and_keeps_its_lines() {
+    let first = "machines: { www: {}, db: {} }\nmoved: [{ from: machines.web, to: machines.www }]\n";
+    let files = |second: &str| Project::new(first).file("more.yaml", second).layer("Machinefile").layer("more.yaml");
+    let both = files("moved: [{ from: machines.base, to: machines.db }]\n").desired();
+    let moved: Vec<_> = both.moved.iter().map(|(now, olds)| format!("{now} {}", olds[0])).collect();
+    assert_eq!(moved, ["db base", "www web"]);
+    let wrong = files("moved: [{ from: machines.base, to: machines.bd }]\n").findings();
+    assert!(wrong.contains("no machine is called `bd`") && wrong.contains("more.yaml:1:"), "{wrong}");
+}
+
 const HEAD: &str = "name: shop\nproviders: { sim: { driver: simulated, world: ./world.sqlite } }\n";
 
 #[test]

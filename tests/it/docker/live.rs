@@ -257,7 +257,7 @@ fn a_machine_is_let_go_and_taken_over(engine: &Engine, sandbox: &Sandbox) {
     assert!(unfit.stderr.contains("a port 22 that is published at 127.0.0.1"), "{}", unfit.stderr);
     engine.says(&["rm", "-f", "stray"]);
 
-    sandbox.write("Machinefile.yaml", &format!("{}moved: [{{ from: machines.base, to: machines.db }}]\n", machinefile));
+    sandbox.write("Machinefile.yaml", &format!("{machinefile}moved: [{{ from: machines.base, to: machines.db }}]\n"));
     sandbox.ok("up -y");
     sandbox.assert_converged();
     sandbox.write("Machinefile.yaml", &machinefile);

@@ -165,16 +165,18 @@ async fn a_machine_that_is_let_go_runs_on_and_can_be_taken_over() {
     assert_eq!(vm.read(&cx).await, Observation::Absent);
 
     let provider = world.provider();
-    assert_eq!(provider.examine("nowhere", &cx).await.unwrap(), None);
-    let stray = provider.examine("web", &cx).await.unwrap().expect("it is there");
+    assert_eq!(provider.examine("nowhere", &name("www"), &cx).await.unwrap(), None);
+    let stray = provider.examine("web", &name("www"), &cx).await.unwrap().expect("it is there");
     assert_eq!((stray.owner, &stray.attributes["power"]), (None, &json!("running")));
+    let wanted = world.resource(&called("www", &[]), "qemu.vm/www").desired()["nic"].clone();
+    assert_eq!(stray.attributes["nic"], wanted, "its cards are no difference");
     provider.adopt("web", &name("www"), &cx).await.unwrap();
     let www = world.resource(&called("www", &[]), "qemu.vm/www");
     let Observation::Present(seen) = www.read(&cx).await else { panic!("not there") };
     assert_eq!((&seen["power"], &seen["nic"]), (&json!("running"), &www.desired()["nic"]));
     assert_eq!(provider.list(&cx, None).await.unwrap().found.len(), 5);
     assert!(qemu.runs(), "it was not disturbed");
-    let ours = provider.examine("web", &cx).await.unwrap().expect("it is there");
+    let ours = provider.examine("web", &name("www"), &cx).await.unwrap().expect("it is there");
     assert_eq!(ours.owner.as_deref(), Some("shop"), "the command says that it is the project's already");
 }
 
@@ -186,10 +188,10 @@ async fn another_projects_machine_moves_over_once_it_is_stopped() {
     other.dirs = world.dirs.clone();
     other.owner.project = name("blog");
     let provider = other.provider();
-    let refused = provider.examine("shop/web", &cx).await.unwrap_err();
+    let refused = provider.examine("shop/web", &name("www"), &cx).await.unwrap_err();
     assert!(refused.message.contains("`shop/web` runs") && refused.hint.unwrap().contains("machine stop"));
     qemu.end().await;
-    let stray = provider.examine("shop/web", &cx).await.unwrap().expect("it is there");
+    let stray = provider.examine("shop/web", &name("www"), &cx).await.unwrap().expect("it is there");
     assert_eq!(stray.owner.as_deref(), Some("shop"));
     provider.adopt("shop/local/web", &name("www"), &cx).await.unwrap();
     assert!(world.provider().list(&cx, None).await.unwrap().found.is_empty() && !world.folder().exists());
@@ -198,6 +200,6 @@ async fn another_projects_machine_moves_over_once_it_is_stopped() {
     assert!(found.iter().all(|found| found.id.name().starts_with("www")), "{found:?}");
 
     std::fs::remove_file(other.dirs.data.join("blog/local/www/vm.json")).unwrap();
-    let half = world.provider().examine("blog/www", &cx).await.unwrap_err();
+    let half = world.provider().examine("blog/www", &name("www"), &cx).await.unwrap_err();
     assert!(half.message.contains("is no machine: it lacks vm.json"), "{}", half.message);
 }

@@ -121,6 +121,19 @@ impl Home {
         runtime.block_on(fate.live(life)).map(|outcome| outcome.expect("a plan"))
     }
 
+    /// One other command, given what it works with; nothing comes of it when it is killed.
+    pub fn command<T, L: Future<Output = T>>(
+        &self,
+        machinefile: &str,
+        fate: &Fate,
+        act: impl FnOnce(Catalog, Arc<dyn Store>, Context) -> L,
+    ) -> Option<T> {
+        let (owner, catalog) = self.project(machinefile);
+        let store: Arc<dyn Store> = Arc::new(MortalStore { inner: self.store(), fate: fate.clone() });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(fate.live(act(fate.over(&catalog), store, context(owner))))
+    }
+
     pub fn objects(&self) -> Objects {
         let world = Connection::open(self.0.path().join("world.sqlite")).expect("a world");
         let mut statement = world.prepare("SELECT id, attributes FROM objects").expect("the table");

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use libmachine::catalog::Catalog;
-use libmachine::id::ResourceId;
+use libmachine::desired::Machine;
+use libmachine::id::{Name, ResourceId};
+use libmachine::note::Note;
+use libmachine::provider::{Expansion, Power, Provider, Stray};
 use libmachine::resource::{
     Change, Context, Disruption, Failure, Found, Impact, Observation, Page, Parent, Resource, Source,
 };
@@ -62,7 +65,12 @@ impl Fate {
         let source = |inner: &Arc<dyn Source>| -> Arc<dyn Source> {
             Arc::new(MortalSource { inner: Arc::clone(inner), fate: self.clone() })
         };
-        Catalog { resources, sources: catalog.sources.iter().map(source).collect(), ..catalog.clone() }
+        let provider = |(name, inner): (&Name, &Arc<dyn Provider>)| {
+            let mortal = MortalProvider { inner: Arc::clone(inner), fate: self.clone() };
+            (name.clone(), Arc::new(mortal) as Arc<dyn Provider>)
+        };
+        let providers = catalog.providers.iter().map(provider).collect();
+        Catalog { resources, sources: catalog.sources.iter().map(source).collect(), providers, ..catalog.clone() }
     }
 
     fn resource(&self, inner: &Arc<dyn Resource>) -> Arc<dyn Resource> {
@@ -108,6 +116,50 @@ impl Source for MortalSource {
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
         self.inner.revive(found).map(|inner| self.fate.resource(&inner))
+    }
+}
+
+/// Whose taking over is a moment.
+#[derive(Debug)]
+struct MortalProvider {
+    inner: Arc<dyn Provider>,
+    fate: Fate,
+}
+
+#[async_trait]
+impl Source for MortalProvider {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    async fn list(&self, cx: &Context, from: Option<&str>) -> Result<Page, Failure> {
+        self.inner.list(cx, from).await
+    }
+
+    fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
+        self.inner.revive(found).map(|inner| self.fate.resource(&inner))
+    }
+}
+
+#[async_trait]
+impl Provider for MortalProvider {
+    fn expand(&self, machine: &Machine) -> Result<Expansion, Vec<Note>> {
+        self.inner.expand(machine)
+    }
+
+    async fn power(&self, machine: &Name, power: Power, cx: &Context) -> Result<(), Failure> {
+        self.inner.power(machine, power, cx).await
+    }
+
+    async fn examine(&self, object: &str, machine: &Name, cx: &Context) -> Result<Option<Stray>, Failure> {
+        self.inner.examine(object, machine, cx).await
+    }
+
+    async fn adopt(&self, object: &str, machine: &Name, cx: &Context) -> Result<(), Failure> {
+        self.fate.moment().await;
+        let outcome = self.inner.adopt(object, machine, cx).await;
+        self.fate.moment().await;
+        outcome
     }
 }
 
