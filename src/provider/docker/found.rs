@@ -58,6 +58,12 @@ pub(super) async fn find(setup: &Setup, engine: &Engine, machine: &ResourceId) -
     for name in [&name, &next] {
         if let Some(found) = present(engine.inspect_container(name, None::<InspectContainerOptions>).await)? {
             let theirs = found.config.as_ref().and_then(|config| config.labels.as_ref());
+            let own = setup.base_called(machine.name());
+            let is_ours = |other: &Base| (&other.owner, &other.provider) == (&own.owner, &own.provider);
+            // Of a machine that has another name since a moment ago.
+            if label::base(theirs).is_some_and(|other| other != base && is_ours(&other)) {
+                continue;
+            }
             if !label::are_on(&labels, theirs) {
                 let why = format!("container {name} of the engine is not this project's");
                 return Err(Failure::new(why).hint("remove or rename it"));
