@@ -270,7 +270,7 @@ mod tests {
             ("curl --password hunter2 --user u\n", "curl --password *** --user u\n"),
             ("{\"token\": \"hunter2\", \"a\": 1}\n", "{\"token\": ***\n"),
             ("lock_passwd: true\n", "lock_passwd: true\n"),
-            ("x: $6$salt$hunter2\ny: 1\n", "x: ***\ny: 1\n"),
+            ("x: $6$salt$hunter2\ny: $y$\n", "x: ***\ny: $y$\n"),
             (
                 "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\nx\n",
                 "-----BEGIN OPENSSH PRIVATE KEY-----\n***\n-----END OPENSSH PRIVATE KEY-----\nx\n",

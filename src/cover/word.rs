@@ -39,6 +39,9 @@ const TOKENS: [(&str, usize); 29] = [
 /// How hashes of passwords begin.
 const HASHES: [&str; 9] = ["$1$", "$5$", "$6$", "$y$", "$7$", "$2a$", "$2b$", "$2y$", "$argon2"];
 
+/// Salt and hash together.
+const SHORTEST_HASH: usize = 12;
+
 const BEGIN: &str = "-----BEGIN ";
 const PRIVATE: &str = "PRIVATE KEY-----";
 const END: &str = "-----END ";
@@ -58,7 +61,8 @@ pub(super) fn tokens(text: &str) -> Vec<Range<usize>> {
         found.extend(TOKENS.iter().any(is_token).then_some(word));
     }
     for begin in HASHES {
-        found.extend(text.match_indices(begin).map(|(at, _)| at..at + end_of_word(&text[at..])));
+        let hashes = text.match_indices(begin).map(|(at, _)| at..at + end_of_word(&text[at..]));
+        found.extend(hashes.filter(|hash| hash.len() >= SHORTEST_HASH));
     }
     for begin in ["Bearer ", "bearer "] {
         found.extend(text.match_indices(begin).filter_map(|(at, _)| {

@@ -125,7 +125,10 @@ fn compare(
     if step.action == Action::Replace {
         step.unknown = node.resource.outputs();
     }
-    step.left = record.map(|record| left(&changes, record));
+    let stands = |record: &&Record| {
+        node.resource.grounds().iter().all(|name| record.attributes.get(*name) == observed.get(*name))
+    };
+    step.left = record.filter(stands).map(|record| left(&changes, record));
     step.reason = because(&changes, &step);
     step.changes = changes;
     Verdict::Step(step)

@@ -48,10 +48,16 @@ pub fn drift(graph: &Graph, observed: &Observed, recorded: &Recorded) -> Vec<Dri
         let fate = match (recorded.records.get(id), observed.get(id)) {
             (Some(_), Observation::Absent) => Fate::Gone,
             (None, Observation::Present(_)) => Fate::Found,
-            (Some(record), Observation::Present(seen)) => match moved(&record.attributes, seen) {
-                changes if changes.is_empty() => continue,
-                changes => Fate::Changed(changes),
-            },
+            (Some(record), Observation::Present(seen)) => {
+                let mut changes = moved(&record.attributes, seen);
+                // What it stands on says so itself.
+                let grounds = node.resource.grounds();
+                changes.retain(|change| !change.path.keys().first().is_some_and(|key| grounds.contains(&key.as_str())));
+                if changes.is_empty() {
+                    continue;
+                }
+                Fate::Changed(changes)
+            }
             (_, Observation::Unreadable(_)) | (None, Observation::Absent) => continue,
         };
         drifts.push(Drift { resource: id.clone(), fate });

@@ -138,6 +138,12 @@ pub trait Resource: Debug + Send + Sync {
         &[]
     }
 
+    /// Observed attributes that say what it stands on, as the size of a filesystem's device. When they are not what they were,
+    /// what differs follows from that: nobody has changed the thing itself.
+    fn grounds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What was decided beyond what is asked for, each with the attribute it is about: "3.3 GB of memory → 3380 MiB". Pure.
     fn remarks(&self) -> Vec<(&'static str, String)> {
         Vec::new()

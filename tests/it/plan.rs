@@ -2,8 +2,33 @@
 
 use insta::assert_snapshot;
 use libmachine::attributes;
+use libmachine::plan::{Drift, Fate};
 
 use crate::support::thing::{Scene, thing};
+
+#[test]
+fn what_follows_from_what_it_stands_on_is_not_told_as_changed_without_us() {
+    let at = |fills: bool, size: u64| attributes! {"fills-disk": fills, "device-size": size};
+    let scene = |seen: u64| {
+        let filesystem = thing("filesystem/web", attributes! {"fills-disk": true}).within("disk/web");
+        Scene::default()
+            .wanted(thing("disk/web", attributes! {"size": 20}))
+            .seen("disk/web", attributes! {"size": 20})
+            .wanted(filesystem)
+            .seen("filesystem/web", at(false, seen))
+            .recorded("disk/web", attributes! {"size": 20})
+            .recorded("filesystem/web", at(true, 10))
+    };
+    assert!(scene(10).printed().contains("filesystem/web update  changed without us"), "{}", scene(10).printed());
+    let moved = scene(20).drift();
+    let [Drift { fate: Fate::Changed(changes), .. }] = &moved[..] else { panic!("{moved:?}") };
+    assert_eq!(changes.iter().map(|change| change.path.to_string()).collect::<Vec<_>>(), ["fills-disk"]);
+    assert!(
+        scene(20).printed().contains("filesystem/web update  not as the Machinefile asks"),
+        "{}",
+        scene(20).printed()
+    );
+}
 
 #[test]
 fn what_is_as_desired_needs_no_step() {

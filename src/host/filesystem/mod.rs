@@ -22,6 +22,8 @@ pub(crate) const KIND: Kind = "host.filesystem";
 
 const FILLS: &str = "fills-disk";
 const ROOT_MOUNT: &str = "/";
+/// Bytes of what a filesystem lies on.
+const DEVICE_SIZE: &str = "device-size";
 
 /// A filesystem leaves less than one allocation group or block group unused at the end; their sizes go with the disk's.
 const TAIL: u64 = 128 << 20;
@@ -64,7 +66,7 @@ impl Fills {
     fn seen(found: Option<&Filesystem>) -> Attributes {
         match found {
             Some(found) => attributes! {
-                "fills-disk": fills(found), "filesystem": found.kind.as_str(), "size": found.size, "device-size": found.device,
+                "fills-disk": fills(found), "filesystem": found.kind.as_str(), "size": found.size, DEVICE_SIZE: found.device,
             },
             // What the root lies on is not always a disk of ours; a container's is not.
             None => attributes! { "fills-disk": true },
@@ -98,6 +100,10 @@ impl Resource for Fills {
 
     fn desired(&self) -> &Attributes {
         &self.desired
+    }
+
+    fn grounds(&self) -> &'static [&'static str] {
+        &[DEVICE_SIZE]
     }
 
     fn impact(&self, _change: &Change, _observed: &Attributes) -> Impact {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::seen::Disks;
-use super::{KIND, fills, texts};
+use super::{DEVICE_SIZE, KIND, fills, texts};
 use crate::attributes;
 use crate::desired::{Disk, Filesystem, Medium, quantity};
 use crate::host::facts::Facts;
@@ -149,6 +149,7 @@ impl Wanted {
             "device-path": link,
             "kernel-module": module,
             "fills-disk": grown.map(fills),
+            DEVICE_SIZE: grown.map(|found| found.device),
             "lasts": self.lasts(name, disks, path),
         })
     }
@@ -267,6 +268,10 @@ impl Resource for Volume {
 
     fn desired(&self) -> &Attributes {
         &self.desired
+    }
+
+    fn grounds(&self) -> &'static [&'static str] {
+        &[DEVICE_SIZE]
     }
 
     fn impact(&self, change: &Change, _observed: &Attributes) -> Impact {

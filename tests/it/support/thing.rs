@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use libmachine::graph::{self, Graph};
 use libmachine::id::ResourceId;
 use libmachine::observe::Observed;
-use libmachine::plan::{Limit, Options, Plan, plan};
+use libmachine::plan::{Drift, Limit, Options, Plan, drift, plan};
 use libmachine::report::{Detail, Style, plan as print};
 use libmachine::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use libmachine::selection::{Pattern, Selection, Tags};
 use libmachine::store::{self, Intent, Record, Recorded, Store, Transition};
 use libmachine::value::{Attributes, Path};
 
-/// Of kind `box` it is a machine: it has an address and a host key that only the world decides. Changes to `image` replace and lose data, to `size` downwards are refused, to `cpus` reboot, to others do nothing.
+/// Of kind `filesystem` it stands on its `device-size`. Of kind `box` it is a machine: it has an address and a host key that only the world decides. Changes to `image` replace and lose data, to `size` downwards are refused, to `cpus` reboot, to others do nothing.
 #[derive(Clone, Debug)]
 pub struct Thing {
     id: ResourceId,
@@ -91,6 +91,10 @@ impl Resource for Thing {
 
     fn is_machine(&self) -> bool {
         self.id.kind() == "box"
+    }
+
+    fn grounds(&self) -> &'static [&'static str] {
+        if self.id.kind() == "filesystem" { &["device-size"] } else { &[] }
     }
 
     fn outputs(&self) -> &'static [&'static str] {
@@ -194,6 +198,11 @@ impl Scene {
 
     pub fn plan(&self) -> Plan {
         plan(&self.graph(), &self.observed, &self.recorded, &self.options)
+    }
+
+    /// What the world did without us.
+    pub fn drift(&self) -> Vec<Drift> {
+        drift(&self.graph(), &self.observed, &self.recorded)
     }
 
     /// The plan as users see it.
