@@ -95,7 +95,7 @@ impl Project {
     }
 
     async fn remembering(global: &Global, contact: Contact, face: Face) -> Result<Self, Error> {
-        let reading = Pulse::start(face, "reading the Machinefile", First::After(SOON));
+        let reading = reading(face);
         let project = Self::read(global, contact, Seen::new()).await?;
         drop(reading);
         project.remembered(global).await
@@ -103,7 +103,9 @@ impl Project {
 
     /// As [`Project::load`]; the settings are there even when they make no sense.
     pub(super) async fn load_or_settings(global: &Global) -> Result<Self, Box<Broken>> {
+        let reading = reading(terminal::face(global));
         let project = Box::pin(Self::attempt(global, Contact::Allowed, Seen::new())).await?;
+        drop(reading);
         let project = project.remembered(global).await.map_err(|error| Box::new(Broken { error, config: None }))?;
         tell(&project.said);
         Ok(project)
@@ -346,6 +348,11 @@ impl Meaning {
         notes.extend(more);
         Ok(Self { desired, catalog, place, keyring, notes })
     }
+}
+
+/// Said when it takes longer than a moment.
+fn reading(face: Face) -> Pulse {
+    Pulse::start(face, "reading the Machinefile", First::After(SOON))
 }
 
 /// Variables that may be meant for us and are read by nobody.

@@ -1,4 +1,6 @@
 //! The real thing: virtual machines, SSH, a Docker Engine, compose. One at a time, since each wants the whole computer.
+//!
+//! The first machine is made and deleted by runs that are killed at every turn.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::hail::hail;
 use crate::support::sandbox::Sandbox;
 
 static COMPUTER: Mutex<()> = Mutex::new(());
@@ -15,7 +18,8 @@ fn computer() -> MutexGuard<'static, ()> {
     COMPUTER.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-const IMAGE: &str = "{ build: debian-13, packages: [docker.io, docker-cli, docker-compose, iptables, busybox-static] }";
+const IMAGE: &str = "{ build: debian-13, packages: [docker.io, docker-cli, docker-compose, iptables, busybox-static, \
+                     xfsprogs, btrfs-progs, dosfstools] }";
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
@@ -102,9 +106,15 @@ fn one_file_makes_a_docker_host_and_follows_every_edit() {
     let sandbox = quickstart(port);
 
     assert_eq!(sandbox.run(["plan", "--detailed-exitcode"]).code, 2);
-    let up = sandbox.ok("up -y");
-    assert!(up.stdout.contains(&format!("http://127.0.0.1:{port}")), "{}", up.stdout);
+    let up = hail(&sandbox, "up -y");
+    assert!(up.last.stdout.contains(&format!("http://127.0.0.1:{port}")), "{}", up.last.stdout);
+    for moment in
+        ["qemu.vm/web started", "host/web started", "engine.daemon/web started", "compose.project/site@web started"]
+    {
+        assert!(up.moments.contains(moment), "{moment} is not among {:#?}", up.moments);
+    }
     assert!(page(port).expect("a page").contains("Hello from a machine"));
+    assert_eq!(processes(&sandbox).iter().filter(|line| line.contains("qemu-system")).count(), 1);
     sandbox.assert_converged();
     let id = on(&sandbox, "web", &["cat", "/etc/machine-id"]);
     let container = on(&sandbox, "web", &["sudo", "docker", "ps", "-q", "--no-trunc"]);
@@ -115,7 +125,7 @@ fn one_file_makes_a_docker_host_and_follows_every_edit() {
     a_stopped_machine_is_seen_and_started(&sandbox, port, &id);
     a_lost_state_folder_costs_a_restart(&sandbox, port, &id);
 
-    sandbox.ok("destroy -y");
+    assert!(hail(&sandbox, "destroy -y").moments.contains("qemu.vm/web started"));
     assert_nothing_left(&sandbox);
     assert!(page(port).is_none(), "the port is free again");
 }
@@ -208,8 +218,25 @@ fn two_machines_come_up_together_and_reach_each_other_by_name() {
     let _computer = computer();
     let sandbox = Sandbox::with(&format!(
         "name: pair
-defaults: {{ image: {IMAGE}, resources: {{ ram: 0.75, cpus: 1 }}, engine: false }}
-machines: {{ node: {{ count: 2, resources: {{ disks: {{ settings: {{ path: ./settings.img, readonly: true }} }} }} }} }}
+defaults:
+  image: {IMAGE}
+  engine: false
+  resources: {{ ram: 0.75, cpus: 1, disks: {{ settings: {{ path: ./settings.img, readonly: true }} }} }}
+machines:
+  node-1:
+    resources:
+      disks:
+        x: {{ allocation: 320MiB, filesystem: xfs, mount: /x }}
+        b: {{ allocation: 128MiB, filesystem: btrfs, mount: /b }}
+  node-2:
+    cloud-init: |
+      #cloud-config
+      write_files: [{{ path: /etc/greeting, content: \"the user's own\" }}]
+    resources:
+      disks:
+        system: {{ allocation: 4GB, boot-partition: true }}
+        v: {{ allocation: 64MiB, filesystem: vfat, mount: /v }}
+        s: {{ allocation: 64MiB, filesystem: swap }}
 "
     ))
     .sharing_images();
@@ -231,6 +258,11 @@ machines: {{ node: {{ count: 2, resources: {{ disks: {{ settings: {{ path: ./set
         assert!(data.ends_with("ext4"), "{node} has what its drive asks for: {data}");
     }
     assert!(up.stderr.contains("\"resource\":\"qemu.disk/node-2.data\""), "{}", up.stderr);
+    let verdict = on(&sandbox, "node-2", &["sudo", "cloud-init", "schema", "--system"]);
+    assert!(verdict.contains("Valid schema user-data"), "{verdict}");
+    assert_eq!(on(&sandbox, "node-2", &["cat", "/etc/greeting"]), "the user's own");
+    every_filesystem_is_what_its_own_tools_made(&sandbox);
+    disks_change_under_a_running_machine(&sandbox);
     let image = std::fs::read(sandbox.project().join("settings.img")).expect("a file");
     assert!(image == before, "a drive is read and not written to");
     on(&sandbox, "node-1", &["sudo", "busybox", "ping", "-c", "1", "-W", "10", "node-2"]);
@@ -240,4 +272,40 @@ machines: {{ node: {{ count: 2, resources: {{ disks: {{ settings: {{ path: ./set
     assert_ne!(list[0]["address"], list[1]["address"]);
     sandbox.ok("destroy -y");
     assert_nothing_left(&sandbox);
+}
+
+/// Type and size in MiB of what is mounted there.
+fn mounted(sandbox: &Sandbox, machine: &str, at: &str) -> (String, u64) {
+    let said = on(sandbox, machine, &["findmnt", "-bno", "FSTYPE,SIZE", at]);
+    let (kind, size) = said.split_once(' ').expect("two words");
+    (kind.to_owned(), size.trim().parse::<u64>().expect("a number") >> 20)
+}
+
+fn every_filesystem_is_what_its_own_tools_made(sandbox: &Sandbox) {
+    for (machine, at, kind) in [("node-1", "/x", "xfs"), ("node-1", "/b", "btrfs"), ("node-2", "/v", "vfat")] {
+        assert_eq!(mounted(sandbox, machine, at).0, kind, "{machine}: {at}");
+    }
+    let name = "/dev/disk/by-id/virtio-s";
+    let swap = on(sandbox, "node-2", &["sudo", "swapon", "--show=NAME", "--noheadings"]);
+    assert_eq!(swap, on(sandbox, "node-2", &["readlink", "-f", name]));
+    let root = on(sandbox, "node-2", &["findmnt", "-no", "SOURCE", "/"]);
+    let size = on(sandbox, "node-2", &["lsblk", "-bndo", "SIZE", &root]);
+    assert_eq!(size, (4_u64 << 30).to_string(), "it starts from the disk that is marked");
+}
+
+/// Two grow and one is new; nobody starts again.
+fn disks_change_under_a_running_machine(sandbox: &Sandbox) {
+    let id = on(sandbox, "node-1", &["cat", "/proc/sys/kernel/random/boot_id"]);
+    sandbox.edit("Machinefile.yaml", "320MiB", "416MiB");
+    sandbox.edit("Machinefile.yaml", "128MiB", "256MiB");
+    let added = "mount: /b }\n        late: { allocation: 64MiB, filesystem: ext4, mount: /late }";
+    sandbox.edit("Machinefile.yaml", "mount: /b }", added);
+    let plan = steps(&plan_of(sandbox));
+    assert!(plan.iter().all(|(_, _, disruption)| disruption == "none"), "{plan:#?}");
+    sandbox.ok("up -y");
+    assert!(mounted(sandbox, "node-1", "/x").1 > 320);
+    assert!(mounted(sandbox, "node-1", "/b").1 > 128);
+    assert_eq!(mounted(sandbox, "node-1", "/late").0, "ext4");
+    assert_eq!(on(sandbox, "node-1", &["cat", "/proc/sys/kernel/random/boot_id"]), id);
+    sandbox.assert_converged();
 }

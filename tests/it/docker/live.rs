@@ -1,4 +1,5 @@
-//! Containers as machines for real, on an engine that the test starts.
+//! Containers as machines for real, on an engine that the test starts. They are made and deleted by runs that are killed at
+//! every turn.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use super::engine::Engine;
 use super::{World, machine};
+use crate::support::hail::hail;
 use crate::support::sandbox::Sandbox;
 
 /// What the computer's network has cannot be reached from where the machines are: the image is handed to the engine
@@ -96,8 +98,10 @@ async fn containers_are_machines_that_follow_every_edit() {
     hand_over_the_image(&engine).await;
     let sandbox = sandbox(&engine);
 
-    let up = sandbox.ok("up -y");
-    assert!(up.stdout.contains("http://127.0.0.1:8080"), "{}", up.stdout);
+    let up = hail(&sandbox, "up -y");
+    assert!(up.moments.len() > 20, "{:#?}", up.moments);
+    assert!(up.last.stdout.contains("http://127.0.0.1:8080"), "{}", up.last.stdout);
+    assert_eq!(engine.says(&["ps", "-aq"]).lines().count(), 2, "two machines and no twin");
     assert!(page(&sandbox, 8080).expect("a page").contains("Hello from a machine"));
     sandbox.assert_converged();
     assert_machines_are_of_their_own(&sandbox);
@@ -111,7 +115,7 @@ async fn containers_are_machines_that_follow_every_edit() {
     a_container_that_was_removed_is_made_again(&engine, &sandbox);
     a_lost_key_is_replaced_while_the_machines_run(&sandbox);
 
-    sandbox.ok("destroy -y");
+    assert!(hail(&sandbox, "destroy -y").moments.len() > 4);
     for (kind, left) in labelled(&engine) {
         assert_eq!(left, "", "{kind} are left");
     }

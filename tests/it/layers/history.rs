@@ -87,7 +87,7 @@ fn a_key_of_any_length_can_be_dumped() {
     let settings = json!({ "defaults": { "engine": { "options": { &key: { &key: [{ &key: 1 }] } } } } });
     let text = configuration::yaml(&settings, &configuration::Places::new());
     let config =
-        Project::empty().file("x.yaml", &format!("name: shop\nmachines: {{}}\n{text}")).layer("x.yaml").config();
+        Project::empty().file("x.yaml", format!("name: shop\nmachines: {{}}\n{text}")).layer("x.yaml").config();
     let dump = config.dump(&schema::machinefile(&[]), false, "shop");
     assert_eq!(dump["defaults"]["engine"]["options"], settings["defaults"]["engine"]["options"]);
 }

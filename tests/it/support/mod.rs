@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod chance;
+pub mod hail;
 pub mod home;
 pub mod ledger;
 pub mod mortal;
