@@ -67,6 +67,8 @@ disks() {
         if [ -z "$kind" ]; then
             blkid -p "$device" >/dev/null
             [ $? -eq 2 ] && kind=- || kind=unknown
+            # A pool that was given a whole disk lies in a partition of its own making.
+            [ "$(blkid -p -o value -s TYPE "$link-part1")" != zfs_member ] || kind=zfs_member
         fi
         printf '%s %s %s\n' "$link" "$device" "$kind"
     done

@@ -62,6 +62,8 @@ found() {
     if [ -z "$kind" ]; then
         blkid -p "$device" >/dev/null 2>&1
         [ $? -eq 2 ] && kind=blank || kind=unknown
+        # A pool that was given a whole disk lies in a partition of its own making.
+        [ "$(blkid -p -o value -s TYPE "$device-part1" 2>/dev/null)" != zfs_member ] || kind=zfs_member
     fi
     [ "$kind" != zfs_member ] || kind=zfs
 }
@@ -76,6 +78,7 @@ format() {
     [ "$(blockdev --getsize64 "$device")" -ge "$least" ] || return 18
     release
     say "making $type on $name"
+    for part in "$device"-part*; do [ ! -e "$part" ] || wipefs -qa "$part"; done
     if [ "$type" = zfs ]; then
         wipefs -qa "$device" && zpool create -f -m "${dir:-none}" "$name" "$device"
     else
