@@ -284,6 +284,12 @@ fn held_by_child(graph: &Graph, position: usize, observed: &Observed, standings:
                 Some(Standing::Blocked(Hold::Carries(id())))
             }
             Standing::Deferred(until) if link == Link::Uses && is_there(child) => Some(Standing::Spared(until.clone())),
+            // It stays, and what it is built upon would go and not come back.
+            Standing::Keep if link == Link::Uses && is_there(child) => match &standings[position] {
+                Standing::Deferred(until) | Standing::Spared(until) => Some(Standing::Spared(until.clone())),
+                Standing::Blocked(_) => Some(Standing::Blocked(Hold::Carries(id()))),
+                _ => None,
+            },
             _ => None,
         }
     })

@@ -251,7 +251,7 @@ impl fmt::Display for Hold {
         match self {
             Self::Unreadable(why) | Self::Refused(why) | Self::Protected(why) => f.write_str(why),
             Self::Waits(parent) => write!(f, "{parent} comes first and is blocked"),
-            Self::Carries(child) => write!(f, "{child} is built upon it and is blocked"),
+            Self::Carries(child) => write!(f, "{child} is built upon it and cannot follow now"),
             Self::Consent(flag) => write!(f, "it needs {flag}"),
             Self::Needed(child) => write!(f, "{child} needs it and is protected"),
             Self::Inside(parent) => write!(f, "it lives in {parent}, which is protected"),

@@ -248,7 +248,7 @@ fn what_an_unreadable_thing_came_after_stays_with_it() {
         .unreadable("vm/db", "its provider does not answer");
     assert_snapshot!(scene.printed(), @r"
       - vm/web delete  no longer in the Machinefile
-      ! key/shop blocked: vm/db is built upon it and is blocked
+      ! key/shop blocked: vm/db is built upon it and cannot follow now
       ! vm/db blocked: its provider does not answer
 
     Plan: 0 to create, 0 to change, 0 to replace, 1 to delete, 2 blocked; 0 resources unchanged.

@@ -157,6 +157,26 @@ fn nothing_is_taken_from_under_what_is_only_just_losing_its_protection() {
 }
 
 #[test]
+fn nothing_is_taken_from_under_what_could_not_follow() {
+    let scene = Scene::default()
+        .wanted(thing("vm/db", attributes! {"image": 2, "protect": true}))
+        .seen("vm/db", attributes! {"image": 1, "protect": true})
+        .wanted(thing("vm/web", attributes! {"image": 2}))
+        .seen("vm/web", attributes! {"image": 1})
+        .wanted(thing("net/web", attributes! {}).within("vm/web").after("vm/db"))
+        .seen("net/web", attributes! {})
+        .wanted(thing("data/web", attributes! {}).uses("net/web"))
+        .seen("data/web", attributes! {});
+    assert_snapshot!(scene.printed(), @r"
+      ! vm/db blocked: it is protected (`protect: true` is written on it): apply `protect: false` first, or give --allow-destroy db
+      ! vm/web blocked: data/web is built upon it and cannot follow now
+      ! net/web blocked: data/web is built upon it and cannot follow now
+
+    Plan: 0 to create, 0 to change, 0 to replace, 0 to delete, 3 blocked; 1 resource unchanged.
+    ");
+}
+
+#[test]
 fn what_waits_for_something_else_keeps_its_protection_too() {
     let scene = Scene::default()
         .wanted(thing("vm/db", attributes! {"image": 2, "protect": true}))
