@@ -37,6 +37,12 @@ struct Stage<'a> {
     options: &'a Options,
 }
 
+impl Stage<'_> {
+    fn is_there(&self, position: usize) -> bool {
+        *self.observed.get(self.graph.at(position).resource.id()) != Observation::Absent
+    }
+}
+
 pub(super) fn sequence(
     graph: &Graph,
     observed: &Observed,
@@ -54,12 +60,14 @@ pub(super) fn sequence(
     }
     loop {
         let mut standings: Vec<Standing> = vec![Standing::Keep; graph.len()];
+        let mut taken = vec![false; graph.len()];
         for (position, _) in graph.nodes() {
             let node = graph.at(position);
+            taken[position] = is_taken(&stage, position, &standings, &taken);
             standings[position] = held[position].clone().unwrap_or_else(|| {
                 let standing = stand(&stage, position, verdicts[position].clone(), &standings);
                 let outside = matches!(standing, Standing::Outside);
-                if !outside && (goes(&standing) || lives_in_what_goes(graph, position, &standings)) {
+                if !outside && (goes(&standing) || taken[position]) {
                     spare(node, standing, &verdicts[position], observed.get(node.resource.id()), options)
                 } else {
                     standing
@@ -68,7 +76,7 @@ pub(super) fn sequence(
         }
         let before = held.iter().flatten().count();
         for (position, _) in graph.nodes() {
-            held[position] = held[position].take().or_else(|| held_by_child(graph, position, observed, &standings));
+            held[position] = held[position].take().or_else(|| held_by_child(&stage, position, &standings, &taken));
         }
         // What is held back no longer moves its relatives: they are judged again.
         if held.iter().flatten().count() == before {
@@ -208,8 +216,10 @@ fn goes(standing: &Standing) -> bool {
     }
 }
 
-fn lives_in_what_goes(graph: &Graph, position: usize, standings: &[Standing]) -> bool {
-    graph.parents(position).any(|(parent, link)| link == Link::Within && goes(&standings[parent]))
+/// Whether it is there and lives, however deep, in what goes. What cannot be made anew now is taken along all the same.
+fn is_taken(stage: &Stage<'_>, position: usize, standings: &[Standing], taken: &[bool]) -> bool {
+    let mut homes = stage.graph.parents(position).filter(|(_, link)| *link == Link::Within);
+    stage.is_there(position) && homes.any(|(home, _)| goes(&standings[home]) || taken[home])
 }
 
 /// Whether what lived inside is gone afterwards.
@@ -248,12 +258,11 @@ fn replace(node: &Node, parent: &ResourceId) -> Step {
 }
 
 /// A thing cannot be taken away while what is built upon it cannot be, or while something protected needs it.
-fn held_by_child(graph: &Graph, position: usize, observed: &Observed, standings: &[Standing]) -> Option<Standing> {
+fn held_by_child(stage: &Stage<'_>, position: usize, standings: &[Standing], taken: &[bool]) -> Option<Standing> {
+    let graph = stage.graph;
     let is_deleted = matches!(&standings[position], Standing::Step(step) if step.action == Action::Delete);
-    let is_there = |at: usize| *observed.get(graph.at(at).resource.id()) != Observation::Absent;
-    // What cannot be made anew now is taken along all the same.
-    let is_taken = || lives_in_what_goes(graph, position, standings) && is_there(position);
-    if !goes(&standings[position]) && !is_taken() {
+    let is_there = |at: usize| stage.is_there(at);
+    if !goes(&standings[position]) && !taken[position] {
         return None;
     }
     let id = |child| graph.at(child).resource.id().clone();
@@ -287,7 +296,7 @@ fn held_by_child(graph: &Graph, position: usize, observed: &Observed, standings:
             // It stays, and what it is built upon would go and not come back.
             Standing::Keep if link == Link::Uses && is_there(child) => match &standings[position] {
                 Standing::Deferred(until) | Standing::Spared(until) => Some(Standing::Spared(until.clone())),
-                Standing::Blocked(_) => Some(Standing::Blocked(Hold::Carries(id()))),
+                Standing::Blocked(_) | Standing::Keep => Some(Standing::Blocked(Hold::Carries(id()))),
                 _ => None,
             },
             _ => None,

@@ -177,6 +177,24 @@ fn nothing_is_taken_from_under_what_could_not_follow() {
 }
 
 #[test]
+fn nothing_is_taken_from_under_what_could_not_follow_however_deep_that_lives() {
+    let scene = Scene::default()
+        .wanted(thing("vm/db", attributes! {"image": 2, "protect": true}))
+        .seen("vm/db", attributes! {"image": 1, "protect": true})
+        .wanted(thing("vm/web", attributes! {"image": 2}))
+        .seen("vm/web", attributes! {"image": 1})
+        .wanted(thing("net/web", attributes! {}).within("vm/web").after("vm/db"))
+        .seen("net/web", attributes! {})
+        .wanted(thing("disk/web", attributes! {}).within("net/web"))
+        .seen("disk/web", attributes! {})
+        .wanted(thing("data/web", attributes! {}).uses("disk/web"))
+        .seen("data/web", attributes! {});
+    let printed = scene.printed();
+    assert!(printed.contains("! vm/web blocked: data/web is built upon it and cannot follow now"), "{printed}");
+    assert!(printed.contains("Plan: 0 to create, 0 to change, 0 to replace, 0 to delete"), "{printed}");
+}
+
+#[test]
 fn what_waits_for_something_else_keeps_its_protection_too() {
     let scene = Scene::default()
         .wanted(thing("vm/db", attributes! {"image": 2, "protect": true}))
