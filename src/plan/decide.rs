@@ -15,7 +15,7 @@ use super::{Options, Plan, ignore, moves, protect};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     Keep,
-    Step(Step),
+    Step(Box<Step>),
     Blocked(String),
     /// It is not among what was selected.
     Outside,
@@ -57,10 +57,13 @@ fn one(
             if let Some(why) = protect::refusal(node, observation, options) {
                 return Verdict::Protected(why);
             }
-            Verdict::Step(delete(node, if options.destroying { Reason::Destroying } else { Reason::NotDesired }))
+            Verdict::Step(Box::new(delete(
+                node,
+                if options.destroying { Reason::Destroying } else { Reason::NotDesired },
+            )))
         }
         (true, Observation::Absent) => {
-            Verdict::Step(create(node, if record.is_some() { Reason::Missing } else { Reason::New }))
+            Verdict::Step(Box::new(create(node, if record.is_some() { Reason::Missing } else { Reason::New })))
         }
         (true, Observation::Present(observed)) => {
             match moves::renamed(compare(node, observed, record, intent, options), node, options) {
@@ -76,7 +79,7 @@ fn one(
 pub(super) fn preview(node: &Node, seen: &Attributes, options: &Options) -> Plan {
     let mut plan = Plan::default();
     match compare(node, seen, None, None, options) {
-        Verdict::Step(step) => plan.steps.push(step),
+        Verdict::Step(step) => plan.steps.push(*step),
         Verdict::Blocked(why) => {
             plan.blocked.push(Blocked { resource: node.resource.id().clone(), why: Hold::Refused(why) });
         }
@@ -97,7 +100,7 @@ fn compare(
     if changes.is_empty() {
         // A create that was cut off may have left something that only looks whole.
         let cut = intent.is_some_and(|intent| intent.operation == Operation::Create.as_str());
-        return if cut { Verdict::Step(create(node, Reason::Unfinished)) } else { Verdict::Keep };
+        return if cut { Verdict::Step(Box::new(create(node, Reason::Unfinished))) } else { Verdict::Keep };
     }
     let mut step = Step::new(node, Action::Update, Reason::Differs, Disruption::None);
     let mut details = Vec::new();
@@ -131,7 +134,7 @@ fn compare(
     step.left = record.filter(stands).map(|record| left(&changes, record));
     step.reason = because(&changes, &step);
     step.changes = changes;
-    Verdict::Step(step)
+    Verdict::Step(Box::new(step))
 }
 
 /// What we recorded last of the attributes that change.

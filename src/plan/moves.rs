@@ -23,7 +23,7 @@ pub(super) fn renamed(verdict: Verdict, node: &Node, options: &Options) -> Verdi
         Impact::Refused(why) => return Verdict::Blocked(why),
     };
     let mut step = match verdict {
-        Verdict::Keep => Step::new(node, Action::Update, Reason::Moved(from.clone()), Disruption::None),
+        Verdict::Keep => Box::new(Step::new(node, Action::Update, Reason::Moved(from.clone()), Disruption::None)),
         Verdict::Step(step) => step,
         other => return other,
     };

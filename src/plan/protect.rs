@@ -29,10 +29,10 @@ pub(super) fn refusal(node: &Node, observation: &Observation, options: &Options)
 
 /// What becomes of a replacement: nothing while the thing is protected. Only the mark changes where that is asked in the
 /// same breath: taken away, the rest follows; put on, it holds from then on.
-pub(super) fn instead(step: Step, node: &Node, observation: &Observation, options: &Options) -> Verdict {
+pub(super) fn instead(step: Box<Step>, node: &Node, observation: &Observation, options: &Options) -> Verdict {
     match refusal(node, observation, options) {
         None => Verdict::Step(step),
-        Some(_) if is_marking(&step) => Verdict::Step(marking(step)),
+        Some(_) if is_marking(&step) => Verdict::Step(Box::new(marking(*step))),
         Some(why) => Verdict::Protected(why),
     }
 }

@@ -17,7 +17,7 @@ use super::{Limit, Options, Plan, ignore, protect};
 #[derive(Clone)]
 enum Standing {
     Keep,
-    Step(Step),
+    Step(Box<Step>),
     /// Goes with what it lives in: with the first of the resources at these positions.
     Vanishes(Vec<usize>),
     Blocked(Hold),
@@ -111,14 +111,14 @@ fn stand(stage: &Stage<'_>, position: usize, verdict: Verdict, standings: &[Stan
                 (Action::Delete, Link::Within) => vanishes.push(parent),
                 (_, Link::Within) if is_made_anew(step) && !node.wanted => vanishes.push(parent),
                 (_, Link::Within) if is_made_anew(step) => {
-                    rebuilt = rebuilt.or_else(|| Some(create(node, because(parent_id))));
+                    rebuilt = rebuilt.or_else(|| Some(Box::new(create(node, because(parent_id)))));
                 }
                 (Action::Delete, Link::Uses) => undermined.push(parent),
                 // It only came first: what comes after it goes before it, and is not waited for.
                 (Action::Delete, Link::After) => {}
                 (_, Link::Uses) if is_made_anew(step) && !node.wanted => undermined.push(parent),
                 (Action::Replace | Action::Create, Link::Uses) if exists && rests_upon(step, node, options) => {
-                    rebuilt = Some(replace(node, parent_id));
+                    rebuilt = Some(Box::new(replace(node, parent_id)));
                 }
                 _ => {
                     shaken = shaken.or_else(|| is_shaken(step, link).then(|| parent_id.clone()));
@@ -159,7 +159,9 @@ fn stand(stage: &Stage<'_>, position: usize, verdict: Verdict, standings: &[Stan
     let parent_moves = matches!(held, Some(Standing::Deferred(_)));
     let only_order = parent_moves && !waits_for_sight(graph, position, standings);
     match verdict {
-        Verdict::Step(step) if awaited && protect::is_marking(&step) => Standing::Step(protect::marking(step)),
+        Verdict::Step(step) if awaited && protect::is_marking(&step) => {
+            Standing::Step(Box::new(protect::marking(*step)))
+        }
         verdict => settle(verdict, rebuilt, held, only_order),
     }
 }
@@ -169,7 +171,7 @@ fn waits(parent: &ResourceId) -> Hold {
 }
 
 /// Between what a thing needs by itself, what its relatives do to it, and what holds it back.
-fn settle(verdict: Verdict, rebuilt: Option<Step>, held: Option<Standing>, only_order: bool) -> Standing {
+fn settle(verdict: Verdict, rebuilt: Option<Box<Step>>, held: Option<Standing>, only_order: bool) -> Standing {
     match (verdict, rebuilt, held) {
         (_, Some(step), None) | (Verdict::Step(step), None, None) => Standing::Step(step),
         (_, Some(step), Some(Standing::Deferred(_))) if only_order => Standing::Step(step),
@@ -202,7 +204,9 @@ fn pass_on(graph: &Graph, position: usize, standings: &[Standing]) -> Standing {
 fn spare(node: &Node, standing: Standing, verdict: &Verdict, observation: &Observation, options: &Options) -> Standing {
     let Some(why) = protect::refusal(node, observation, options) else { return standing };
     match verdict {
-        Verdict::Step(step) if protect::is_marking(step) => Standing::Step(protect::marking(step.clone())),
+        Verdict::Step(step) if protect::is_marking(step) => {
+            Standing::Step(Box::new(protect::marking(Step::clone(step))))
+        }
         _ => Standing::Protected(Hold::Protected(why)),
     }
 }
@@ -326,8 +330,8 @@ fn collect(
                 let root = *roots.last().expect("what vanishes lives in something");
                 plan.vanishing.push(Vanishing { resource, with: graph.at(root).resource.id().clone() });
             }
-            Standing::Step(step) if step.action == Action::Delete => deletes.push(step),
-            Standing::Step(step) => plan.steps.push(step),
+            Standing::Step(step) if step.action == Action::Delete => deletes.push(*step),
+            Standing::Step(step) => plan.steps.push(*step),
             Standing::Blocked(why) | Standing::Protected(why) => plan.blocked.push(Blocked { resource, why }),
             Standing::Deferred(until) | Standing::Spared(until) => plan.deferred.push(Deferred { resource, until }),
         }

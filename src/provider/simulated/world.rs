@@ -55,12 +55,16 @@ impl World {
                 (SELECT 1 FROM born WHERE born.owner = ?1 AND born.id = objects.id AND born.at > ?3))
                 ORDER BY id LIMIT ?5";
             let mut statement = db.prepare_cached(text)?;
-            let mut rows = statement.query(params![owner, lag, now() - lag, from.unwrap_or(""), PAGE])?;
-            let (mut page, mut read) = (Page::default(), 0_u32);
+            let mut rows = statement.query(params![owner, lag, now() - lag, from.unwrap_or(""), PAGE + 1])?;
+            let (mut page, mut read, mut last) = (Page::default(), 0, String::new());
             while let Some(row) = rows.next()? {
                 let text = row.get_ref(0)?.as_str()?;
+                if read == PAGE {
+                    page.next = Some(last);
+                    break;
+                }
                 read += 1;
-                page.next = (read == PAGE).then(|| text.to_owned());
+                text.clone_into(&mut last);
                 let Some(id) = ResourceId::parse(text) else { continue };
                 page.found.push(Found { id, attributes: parse(row.get_ref(1)?.as_str()?)? });
             }
