@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -31,29 +31,24 @@ pub fn hail(sandbox: &Sandbox, words: &str) -> Hail {
 fn run(mut command: Command, moments: &mut BTreeSet<String>) -> Option<Ran> {
     let mut child = command.spawn().expect("the binary runs");
     let mut words = BufReader::new(child.stderr.take().expect("a pipe"));
-    let mut said = String::new();
-    loop {
-        let from = said.len();
-        if words.read_line(&mut said).expect("text") == 0 {
-            return Some(ended(child, said));
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    let is_killed = loop {
+        let from = stderr.len();
+        if words.read_line(&mut stderr).expect("text") == 0 {
+            child.stdout.take().expect("a pipe").read_to_string(&mut stdout).expect("text");
+            break false;
         }
-        if moment(&said[from..]).is_some_and(|new| moments.insert(new)) {
+        if moment(&stderr[from..]).is_some_and(|new| moments.insert(new)) {
             child.kill().expect("it lives or has ended");
-            child.wait().expect("it ends");
-            return None;
+            break true;
         }
-    }
+    };
+    let code = child.wait().expect("it ends").code().unwrap_or(-1);
+    (!is_killed).then_some(Ran { code, stdout, stderr })
 }
 
 fn moment(line: &str) -> Option<String> {
     let event: Value = serde_json::from_str(line).ok()?;
     let name = event["event"].as_str().filter(|name| ["started", "finished"].contains(name))?;
     Some(format!("{} {name}", event["resource"].as_str()?))
-}
-
-fn ended(mut child: Child, stderr: String) -> Ran {
-    let mut stdout = String::new();
-    child.stdout.take().expect("a pipe").read_to_string(&mut stdout).expect("text");
-    let code = child.wait().expect("it ends").code().unwrap_or(-1);
-    Ran { code, stdout, stderr }
 }
