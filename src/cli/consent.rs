@@ -63,10 +63,7 @@ impl Consent {
         if self.yes || announced {
             return Ok(true);
         }
-        if asking {
-            return Ok(prompt::confirm("Go ahead?", cancel));
-        }
-        Err(Error::failed("there is nobody to ask for consent").hint("run with -y (or MACHINE_YES=true) to go ahead"))
+        prompt::agreed("Go ahead?", cancel)
     }
 }
 

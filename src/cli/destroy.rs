@@ -40,8 +40,7 @@ fn askable(yes: bool) -> Result<(), Error> {
     if yes || terminal::can_ask() {
         return Ok(());
     }
-    Err(Error::failed("there is nobody to ask for consent")
-        .hint("run with -y (or MACHINE_YES=true) to delete everything of this project"))
+    Err(prompt::nobody("to delete everything of this project"))
 }
 
 fn ask(request: &Request, project: &str, cancel: &CancellationToken) -> bool {

@@ -7,7 +7,7 @@ use super::claim::claim;
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::{Project, tell};
-use super::{interrupt, prompt, terminal};
+use super::{interrupt, prompt};
 use crate::custody::Leaving;
 use crate::reconcile::{Goal, Request, propose};
 use crate::store::Store;
@@ -36,14 +36,9 @@ async fn forget(project: &Project, name: &str, verb: &Forget, store: &Arc<dyn St
             .hint("`machine status` lists what there is"));
     }
     tell(&format!("These stay as they are and are no longer this project's: {}\n", names(&leaving)));
-    if !verb.yes {
-        if !terminal::can_ask() {
-            return Err(Error::failed("there is nobody to ask for consent").hint("run with -y (or MACHINE_YES=true)"));
-        }
-        if !prompt::confirm(&format!("Forget {name}?"), &cx.cancel) {
-            tell("Nothing was changed.\n");
-            return Ok(Exit::Failed);
-        }
+    if !verb.yes && !prompt::agreed(&format!("Forget {name}?"), &cx.cancel)? {
+        tell("Nothing was changed.\n");
+        return Ok(Exit::Failed);
     }
     let by_hand = leaving.let_go(store.as_ref(), &cx).await?;
     tell(&format!("{name} is forgotten. To remove it by hand:\n"));

@@ -62,14 +62,9 @@ async fn import(
         resource.id()
     ));
     say(&report::plan(&next, Detail::Changes, terminal::style(global, Stream::Output)));
-    if !verb.yes {
-        if !terminal::can_ask() {
-            return Err(Error::failed("there is nobody to ask for consent").hint("run with -y (or MACHINE_YES=true)"));
-        }
-        if !prompt::confirm(&format!("Take it over as {name}?"), &cx.cancel) {
-            tell("Nothing was changed.\n");
-            return Ok(Exit::Failed);
-        }
+    if !verb.yes && !prompt::agreed(&format!("Take it over as {name}?"), &cx.cancel)? {
+        tell("Nothing was changed.\n");
+        return Ok(Exit::Failed);
     }
     take_over(&project.catalog, name, &verb.object, store, &cx).await?;
     tell(&format!("{} is adopted as {}. What it lacks: {}\n", verb.object, resource.id(), project.command("plan")));

@@ -6,8 +6,20 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// Yes or no.
-pub(super) fn confirm(question: &str, cancel: &CancellationToken) -> bool {
+use super::error::Error;
+use super::terminal;
+
+/// Yes or no; an error where nobody can be asked.
+pub(super) fn agreed(question: &str, cancel: &CancellationToken) -> Result<bool, Error> {
+    if terminal::can_ask() { Ok(confirm(question, cancel)) } else { Err(nobody("to go ahead")) }
+}
+
+/// Nobody can be asked. `purpose` says what `-y` is for.
+pub(super) fn nobody(purpose: &str) -> Error {
+    Error::failed("there is nobody to ask for consent").hint(format!("run with -y (or MACHINE_YES=true) {purpose}"))
+}
+
+fn confirm(question: &str, cancel: &CancellationToken) -> bool {
     let answer = ask(&format!("{question} [y/N] "), cancel);
     matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
 }

@@ -175,10 +175,7 @@ fn listen(run: &mut Run) -> Arc<Mutex<HashSet<ResourceId>>> {
 }
 
 fn ask(run: &Run) -> Result<bool, Error> {
-    if terminal::can_ask() {
-        return Ok(prompt::confirm("Go ahead, and from then on without asking?", &run.cancel));
-    }
-    Err(Error::failed("there is nobody to ask for consent").hint("run with -y (or MACHINE_YES=true) to go ahead"))
+    prompt::agreed("Go ahead, and from then on without asking?", &run.cancel)
 }
 
 /// What needs a flag, what is blocked for other reasons, and where nobody could look, in words.

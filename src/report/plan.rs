@@ -167,15 +167,7 @@ fn draw_value(change: &Change, width: usize, style: Style, text: &mut String) {
 
 fn draw_change(step: &Step, change: &Change, width: usize, style: Style, text: &mut String) {
     let name = change.path.to_string();
-    let mut whose = whose(step, change);
-    let told = match text_behind(step, change).map(of_text) {
-        Some(Ok(lines)) => Difference::Lines(lines),
-        Some(Err(why)) => {
-            whose.push_str(&why);
-            difference(change)
-        }
-        None => difference(change),
-    };
+    let (told, whose) = told(step, change);
     match told {
         Difference::Line { before, after } => {
             let column = INDENT + width + 2;
@@ -216,8 +208,18 @@ fn draw_text(behind: &Text, style: Style, text: &mut String) {
     }
 }
 
+/// A change, by the lines of the text behind it where they may be shown, and what is said beside it.
+pub(super) fn told(step: &Step, change: &Change) -> (Difference, String) {
+    let whose = whose(step, change);
+    match text_behind(step, change).map(of_text) {
+        Some(Ok(lines)) => (Difference::Lines(lines), whose),
+        Some(Err(why)) => (difference(change), whose + &why),
+        None => (difference(change), whose),
+    }
+}
+
 /// Whose change it is, where the step's reason does not say it.
-pub(super) fn whose(step: &Step, change: &Change) -> String {
+fn whose(step: &Step, change: &Change) -> String {
     match (step.cause(change), &step.reason) {
         (Some(Cause::File), Reason::Mixed) => "  (in the Machinefile)".to_owned(),
         (Some(Cause::Outside), Reason::Mixed) => "  (without us)".to_owned(),

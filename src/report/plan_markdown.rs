@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::difference::{Difference, UNKNOWN, difference, is_long, of_text, spread, text_behind, texts_apart};
-use super::plan::{counts, limit, losses, taken_along, whose, why};
+use super::difference::{Difference, UNKNOWN, is_long, of_text, spread, texts_apart};
+use super::plan::{counts, limit, losses, taken_along, told, why};
 use super::text::{count, value};
 use crate::plan::{Action, Plan, Step};
 
@@ -87,15 +87,7 @@ fn draw_change(step: &Step, change: &crate::resource::Change, body: &mut String)
         }
         return;
     }
-    let mut whose = whose(step, change);
-    let told = match text_behind(step, change).map(of_text) {
-        Some(Ok(lines)) => Difference::Lines(lines),
-        Some(Err(why)) => {
-            whose.push_str(&why);
-            difference(change)
-        }
-        None => difference(change),
-    };
+    let (told, whose) = told(step, change);
     match told {
         Difference::Line { before, after } => {
             if change.before.is_some() {

@@ -156,13 +156,18 @@ fn nothing_is_taken_from_under_what_is_only_just_losing_its_protection() {
     ");
 }
 
-#[test]
-fn nothing_is_taken_from_under_what_could_not_follow() {
-    let scene = Scene::default()
+/// Both would be made anew, and one may not be.
+fn web_beside_a_protected_db() -> Scene {
+    Scene::default()
         .wanted(thing("vm/db", attributes! {"image": 2, "protect": true}))
         .seen("vm/db", attributes! {"image": 1, "protect": true})
         .wanted(thing("vm/web", attributes! {"image": 2}))
         .seen("vm/web", attributes! {"image": 1})
+}
+
+#[test]
+fn nothing_is_taken_from_under_what_could_not_follow() {
+    let scene = web_beside_a_protected_db()
         .wanted(thing("net/web", attributes! {}).within("vm/web").after("vm/db"))
         .seen("net/web", attributes! {})
         .wanted(thing("data/web", attributes! {}).uses("net/web"))
@@ -178,11 +183,7 @@ fn nothing_is_taken_from_under_what_could_not_follow() {
 
 #[test]
 fn nothing_is_taken_from_under_what_could_not_follow_however_deep_that_lives() {
-    let scene = Scene::default()
-        .wanted(thing("vm/db", attributes! {"image": 2, "protect": true}))
-        .seen("vm/db", attributes! {"image": 1, "protect": true})
-        .wanted(thing("vm/web", attributes! {"image": 2}))
-        .seen("vm/web", attributes! {"image": 1})
+    let scene = web_beside_a_protected_db()
         .wanted(thing("net/web", attributes! {}).within("vm/web").after("vm/db"))
         .seen("net/web", attributes! {})
         .wanted(thing("disk/web", attributes! {}).within("net/web"))
@@ -196,11 +197,7 @@ fn nothing_is_taken_from_under_what_could_not_follow_however_deep_that_lives() {
 
 #[test]
 fn what_waits_for_something_else_keeps_its_protection_too() {
-    let scene = Scene::default()
-        .wanted(thing("vm/db", attributes! {"image": 2, "protect": true}))
-        .seen("vm/db", attributes! {"image": 1, "protect": true})
-        .wanted(thing("vm/web", attributes! {"image": 2}))
-        .seen("vm/web", attributes! {"image": 1})
+    let scene = web_beside_a_protected_db()
         .wanted(thing("net/web", attributes! {}).after("vm/db"))
         .wanted(thing("data/web", attributes! {"protect": null}).within("vm/web").after("net/web"))
         .seen("data/web", attributes! {"protect": true});

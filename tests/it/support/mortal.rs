@@ -66,7 +66,7 @@ impl Fate {
             Arc::new(MortalSource { inner: Arc::clone(inner), fate: self.clone() })
         };
         let provider = |(name, inner): (&Name, &Arc<dyn Provider>)| {
-            let mortal = MortalProvider { inner: Arc::clone(inner), fate: self.clone() };
+            let mortal = MortalSource { inner: Arc::clone(inner), fate: self.clone() };
             (name.clone(), Arc::new(mortal) as Arc<dyn Provider>)
         };
         let providers = catalog.providers.iter().map(provider).collect();
@@ -98,36 +98,15 @@ impl Store for MortalStore {
     }
 }
 
+/// A source whose things have moments; of a provider, taking over is one too.
 #[derive(Debug)]
-struct MortalSource {
-    inner: Arc<dyn Source>,
+struct MortalSource<T: ?Sized> {
+    inner: Arc<T>,
     fate: Fate,
 }
 
 #[async_trait]
-impl Source for MortalSource {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    async fn list(&self, cx: &Context, from: Option<&str>) -> Result<Page, Failure> {
-        self.inner.list(cx, from).await
-    }
-
-    fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
-        self.inner.revive(found).map(|inner| self.fate.resource(&inner))
-    }
-}
-
-/// Whose taking over is a moment.
-#[derive(Debug)]
-struct MortalProvider {
-    inner: Arc<dyn Provider>,
-    fate: Fate,
-}
-
-#[async_trait]
-impl Source for MortalProvider {
+impl<T: Source + ?Sized> Source for MortalSource<T> {
     fn name(&self) -> &str {
         self.inner.name()
     }
@@ -142,7 +121,7 @@ impl Source for MortalProvider {
 }
 
 #[async_trait]
-impl Provider for MortalProvider {
+impl Provider for MortalSource<dyn Provider> {
     fn expand(&self, machine: &Machine) -> Result<Expansion, Vec<Note>> {
         self.inner.expand(machine)
     }
