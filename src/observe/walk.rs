@@ -8,7 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use super::former::Former;
 use super::survey::{self, Survey};
 use super::{Observed, Question};
-use crate::graph::{Graph, Queue};
+use crate::graph::{Graph, Node, Queue};
 use crate::resource::{Context, Failure, Link, Observation, Resource, Work, overdue};
 use crate::value::Attributes;
 
@@ -53,7 +53,8 @@ pub(super) async fn walk(
             }
         }
         let Some((position, look)) = running.next().await else { break };
-        note(graph, position, look.observation, &mut seen.observed, cx);
+        let observation = remains(graph.at(position), look.observation, survey);
+        note(graph, position, observation, &mut seen.observed, cx);
         seen.blind.extend(look.blind);
         seen.inside.extend(look.inside.into_iter().filter(|(resource, _)| !graph.contains(resource.id())));
         queue.finish(position);
@@ -138,6 +139,15 @@ async fn read(resource: &dyn Resource, cx: &Context) -> Observation {
     let time = cx.limits.time(resource, Work::Read);
     let read = tokio::time::timeout(time, resource.read(cx)).await;
     read.unwrap_or_else(|_| Observation::Unreadable(overdue(resource, Work::Read, time).to_string()))
+}
+
+/// What a source lists and is nonetheless not there was cut short while it was made or deleted. To make it is to complete it;
+/// where it is unwanted, what is left of it has to go.
+fn remains(node: &Node, observation: Observation, survey: &Survey) -> Observation {
+    match (observation, survey.anywhere(node.resource.id())) {
+        (Observation::Absent, Some(listed)) if !node.wanted => Observation::Present(listed.clone()),
+        (observation, _) => observation,
+    }
 }
 
 fn note(graph: &Graph, position: usize, observation: Observation, observed: &mut Observed, cx: &Context) {

@@ -53,29 +53,10 @@ fn on(sandbox: &Sandbox, machine: &str, command: &[&str]) -> String {
     ran.stdout.trim().to_owned()
 }
 
-fn processes(sandbox: &Sandbox) -> Vec<String> {
-    pids(sandbox).into_iter().map(|(_, line)| line).collect()
-}
-
-/// Every process whose command line names this sandbox, with its id.
-fn pids(sandbox: &Sandbox) -> Vec<(String, String)> {
-    let home = sandbox.home().display().to_string();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
-        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if line.contains(&home) {
-            found.push((entry.file_name().to_string_lossy().into_owned(), line));
-        }
-    }
-    found
-}
-
-fn assert_nothing_left(sandbox: &Sandbox) {
-    assert_eq!(processes(sandbox), Vec::<String>::new());
-    for folder in ["data", "state", "run"] {
-        assert_eq!(sandbox.files(folder), Vec::<String>::new(), "in {folder}");
-    }
+/// The processes that are machines.
+fn machines(sandbox: &Sandbox) -> Vec<(String, String)> {
+    let is_one = |(_, line): &(String, String)| line.starts_with("qemu-system") || line.contains("/qemu-system");
+    sandbox.processes().into_iter().filter(is_one).collect()
 }
 
 fn quickstart(port: u16) -> Sandbox {
@@ -114,7 +95,7 @@ fn one_file_makes_a_docker_host_and_follows_every_edit() {
         assert!(up.moments.contains(moment), "{moment} is not among {:#?}", up.moments);
     }
     assert!(page(port).expect("a page").contains("Hello from a machine"));
-    assert_eq!(processes(&sandbox).iter().filter(|line| line.contains("qemu-system")).count(), 1);
+    assert_eq!(machines(&sandbox).len(), 1);
     sandbox.assert_converged();
     let id = on(&sandbox, "web", &["cat", "/etc/machine-id"]);
     let container = on(&sandbox, "web", &["sudo", "docker", "ps", "-q", "--no-trunc"]);
@@ -126,7 +107,7 @@ fn one_file_makes_a_docker_host_and_follows_every_edit() {
     a_lost_state_folder_costs_a_restart(&sandbox, port, &id);
 
     assert!(hail(&sandbox, "destroy -y").moments.contains("qemu.vm/web started"));
-    assert_nothing_left(&sandbox);
+    sandbox.assert_nothing_left();
     assert!(page(port).is_none(), "the port is free again");
 }
 
@@ -160,11 +141,8 @@ fn compose_edit_is_an_update(sandbox: &Sandbox, port: u16) {
 }
 
 fn a_stopped_machine_is_seen_and_started(sandbox: &Sandbox, port: u16, id: &str) {
-    let vm =
-        processes(sandbox).into_iter().filter(|line| line.starts_with("qemu-system") || line.contains("/qemu-system"));
-    assert_eq!(vm.count(), 1);
-    let pid = pids(sandbox).into_iter().find(|(_, line)| line.contains("qemu-system")).expect("a process").0;
-    let killed = std::process::Command::new("kill").args(["-9", &pid]).status().expect("kill runs");
+    let [(pid, _)] = &machines(sandbox)[..] else { panic!("not one machine") };
+    let killed = std::process::Command::new("kill").args(["-9", pid]).status().expect("kill runs");
     assert!(killed.success());
     assert!(page(port).is_none(), "it is off");
     let plan = sandbox.ok("plan").stdout;
@@ -271,7 +249,7 @@ machines:
     assert_eq!(list[0]["state"], "running");
     assert_ne!(list[0]["address"], list[1]["address"]);
     sandbox.ok("destroy -y");
-    assert_nothing_left(&sandbox);
+    sandbox.assert_nothing_left();
 }
 
 /// Type and size in MiB of what is mounted there.

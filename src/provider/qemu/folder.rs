@@ -282,7 +282,8 @@ impl Folder {
         names
     }
 
-    /// Removes it with its sockets, and the folders above that it leaves empty, once no resource is left in it.
+    /// Removes it with its sockets, and the folders above that it leaves empty, once no resource is left in it. The label
+    /// goes last: what is left after a cut is still known to be ours.
     pub(super) fn sweep(&self) -> Result<(), Failure> {
         if self.is_in_use() {
             return Ok(());
@@ -290,6 +291,13 @@ impl Folder {
         let path = self.path();
         remove_tree(&self.runtime_of(&path))?;
         remove_empty(&self.runtime_root);
+        for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                _ if entry.file_name() == LABEL => {}
+                Ok(kind) if kind.is_dir() => remove_tree(&entry.path())?,
+                _ => remove_file(&entry.path())?,
+            }
+        }
         remove_tree(&path)?;
         let above = path.ancestors().skip(1);
         above.take_while(|path| path.starts_with(&self.root)).for_each(remove_empty);
@@ -302,12 +310,17 @@ fn label_in(path: &Path) -> Option<Label> {
     read_json(&path.join(LABEL)).ok().flatten()
 }
 
-/// The label of a folder that a listing came upon: ours, or nobody's and left alone.
+/// A folder that a listing came upon, when it is ours; nobody's is left alone. An empty one is what a cut left before the label
+/// was written or after it was removed.
 pub(super) fn listed(setup: &Folder, path: &Path) -> Result<Option<Folder>, Failure> {
     match read_json::<Label>(&path.join(LABEL))? {
         Some(label) if label.forgotten || label.machine.is_empty() => Ok(None),
         Some(label) if label.is_beside(&setup.label) => Ok(Some(Folder { label, ..setup.clone() })),
         Some(label) => Err(foreign(path, &label)),
+        None if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) => {
+            let machine = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+            Ok(Some(Folder { label: Label { machine, ..setup.label.clone() }, ..setup.clone() }))
+        }
         None => Ok(None),
     }
 }

@@ -25,8 +25,9 @@ pub(super) async fn list(setup: &Setup) -> Result<Vec<Found>, Failure> {
         let entry = entry.map_err(problem(&path))?;
         let Some(folder) = folder::listed(&setup.folder(""), &entry.path())? else { continue };
         if folder.machine() == SEGMENT_FOLDER {
-            let attributes = segment::recorded(setup)?;
-            found.extend(attributes.map(|attributes| Found { id: setup.segment_id(), attributes }));
+            // As with a machine, a folder alone is deleted as what it was for.
+            let attributes = segment::recorded(setup)?.unwrap_or_default();
+            found.push(Found { id: setup.segment_id(), attributes });
         } else {
             found.extend(machine(&folder).await?);
         }

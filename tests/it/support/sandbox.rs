@@ -124,6 +124,28 @@ impl Sandbox {
         found.sort();
         found
     }
+
+    /// Every process whose command line names this home, with its id.
+    pub fn processes(&self) -> Vec<(String, String)> {
+        let home = self.home().display().to_string();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            if line.contains(&home) {
+                found.push((entry.file_name().to_string_lossy().into_owned(), line));
+            }
+        }
+        found
+    }
+
+    /// The end of every project.
+    pub fn assert_nothing_left(&self) {
+        assert_eq!(self.processes(), []);
+        for folder in ["data", "state", "run"] {
+            assert_eq!(self.files(folder), Vec::<String>::new(), "in {folder}");
+        }
+    }
 }
 
 /// A test that failed half-way leaves no machine running.
