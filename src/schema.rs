@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::{Map, Value, json};
 
-use crate::config::file::Machinefile;
+use crate::config::file::{Machinefile, Secret};
 use crate::provider::{Driver, Setting, SettingKind};
 
 /// The schema's own name; editors are told where it is by the modeline that `machine init` writes.
@@ -97,33 +97,11 @@ fn of_driver(driver: &Driver) -> Value {
     })
 }
 
-/// Where a secret is, or the secret itself; what is written out is never shown.
-fn secret() -> Value {
-    json!({
-        "type": ["string", "object", "null"],
-        "minLength": 1,
-        "writeOnly": true,
-        "minProperties": 1,
-        "maxProperties": 1,
-        "additionalProperties": false,
-        "properties": {
-            "env": { "type": "string", "minLength": 1, "description": "The variable that holds it." },
-            "file": { "type": "string", "format": "path", "minLength": 1, "description": "The file that holds it." },
-            "command": {
-                "type": "array",
-                "items": { "type": "string" },
-                "minItems": 1,
-                "description": "The program that prints it, and its arguments.",
-            },
-        },
-    })
-}
-
 fn of_setting(setting: &Setting) -> Value {
     let mut schema = match setting.kind {
         SettingKind::Text => json!({ "type": "string" }),
         SettingKind::Path => json!({ "type": "string", "format": "path" }),
-        SettingKind::Secret => secret(),
+        SettingKind::Secret => Secret::schema(),
         SettingKind::Duration => json!({
             "type": "string",
             "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$",

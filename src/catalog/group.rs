@@ -1,9 +1,9 @@
-//! `machines/<name>`: all machines of a name, as one vertex that others come after.
+//! `machines/<name>`, `compose/<name>`: all machines of a name or a project on all its machines, as one vertex that others come
+//! after.
 
 use async_trait::async_trait;
 
-use crate::id::{Name, ResourceId};
-use crate::provider;
+use crate::id::ResourceId;
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use crate::value::Attributes;
 
@@ -15,9 +15,9 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// `members` are the resources that tell of each machine that it is up.
-    pub(super) fn new(name: &Name, members: impl Iterator<Item = ResourceId>) -> Self {
-        Self { id: provider::group(name), parents: members.map(Parent::after).collect(), desired: Attributes::new() }
+    /// `members` are the resources that tell of each that it is up.
+    pub(super) fn new(id: ResourceId, members: impl IntoIterator<Item = ResourceId>) -> Self {
+        Self { id, parents: members.into_iter().map(Parent::after).collect(), desired: Attributes::new() }
     }
 }
 

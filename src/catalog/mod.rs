@@ -3,18 +3,18 @@
 mod group;
 mod ignored;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::catalog::group::Group;
 use crate::cloud_init::{budget, encode};
-use crate::desired::{Desired, Machine, Timeouts};
+use crate::desired::{ComposeProject, Desired, Machine, Timeouts};
 use crate::dirs::Dirs;
 use crate::host::{self, Drives, Hosts};
 use crate::id::{Name, ResourceId};
 use crate::keyring::{self, Key, Keyring};
 use crate::note::{Note, suggestion};
-use crate::provider::{DRIVERS, Driver, Provider, Site, setting};
+use crate::provider::{self, DRIVERS, Driver, Provider, Site, setting};
 use crate::resource::{Limits, Resource, Source, Times, Work};
 use crate::transport::ssh::Connections;
 use crate::value::Path;
@@ -210,7 +210,7 @@ fn expand_machine(
     catalog.machines.insert(machine.name.clone(), expansion.machine);
 }
 
-/// What machines wait for: that those of a name are up.
+/// What machines and projects wait for: that those of a name are up.
 fn groups(desired: &Desired, catalog: &Catalog) -> Vec<Arc<dyn Resource>> {
     let up = |name: &Name| {
         let machine = desired.machines.get(name)?;
@@ -218,9 +218,16 @@ fn groups(desired: &Desired, catalog: &Catalog) -> Vec<Arc<dyn Resource>> {
         if lodges { Some(host::ready(name)) } else { catalog.machines.get(name).cloned() }
     };
     let group = |(name, members): (&Name, &Vec<Name>)| -> Arc<dyn Resource> {
-        Arc::new(Group::new(name, members.iter().filter_map(up)))
+        Arc::new(Group::new(provider::group(name), members.iter().filter_map(up)))
     };
-    desired.groups.iter().map(group).collect()
+    let projects = desired.compose.values();
+    let first = projects.clone().flat_map(|project| &project.after).collect::<BTreeSet<_>>();
+    let everywhere = |project: &ComposeProject| -> Arc<dyn Resource> {
+        let (id, members) = host::everywhere(project);
+        Arc::new(Group::new(id, members))
+    };
+    let earlier = projects.filter(|project| first.contains(&project.name)).map(everywhere);
+    desired.groups.iter().map(group).chain(earlier).collect()
 }
 
 /// The finding that a machine's user-data is larger than its provider takes.

@@ -35,7 +35,7 @@ const LENT: [(&str, &str); 2] = [
 
 /// Of a compose project: what of this computer it is, and who gets it. Without files it would be those beside the
 /// Machinefile, with their `.env`.
-const SHIPPED: [&str; 4] = ["on", "files", "directory", "env-files"];
+const SHIPPED: [&str; 5] = ["on", "files", "directory", "env-files", "images"];
 const WHO_GETS: &str = "a compose project is files of this computer: which they are, and which machines get them, is not for others to say";
 
 /// Takes out of the settings what only the project itself says.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Card, Disk, Engine, Image, Timeouts};
+use super::{Card, Disk, Engine, Image, Registry, Timeouts};
 use crate::cloud_init::Piece;
 use crate::id::Name;
 use crate::value::Path;
@@ -24,6 +24,8 @@ pub struct Machine {
     pub resources: Arc<Resources>,
     /// `None` when the Machinefile says `engine: false`.
     pub engine: Option<Engine>,
+    /// Logins at registries, by address.
+    pub registries: Vec<Registry>,
     /// Ports of the computer the command runs on that lead into a local machine.
     pub ports: Vec<Forward>,
     pub ssh: Ssh,

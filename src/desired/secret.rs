@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncReadExt as _;
 
 use crate::value::Value;
@@ -25,6 +25,20 @@ pub enum Secret {
     Command { words: Vec<String>, folder: PathBuf },
     /// Written out.
     Literal(SecretString),
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Variable(one), Self::Variable(other)) => one == other,
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Command { words, folder }, Self::Command { words: other_words, folder: other_folder }) => {
+                words == other_words && folder == other_folder
+            }
+            (Self::Literal(one), Self::Literal(other)) => one.expose_secret() == other.expose_secret(),
+            _ => false,
+        }
+    }
 }
 
 /// Why a secret cannot be had. It never holds what was found.

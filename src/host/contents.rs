@@ -1,5 +1,6 @@
 //! What we own inside a machine, so that what left the Machinefile is found.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,6 +11,7 @@ use crate::host::compose::project::{self, Project};
 use crate::host::engine::daemon::{self, Daemon};
 use crate::host::filesystem::{self, volume::Volume};
 use crate::host::reach::Reach;
+use crate::host::registries::{self, Registries};
 use crate::id::ResourceId;
 use crate::resource::{Context, Failure, Found, Page, Parent, Resource, Source};
 
@@ -41,7 +43,7 @@ impl Source for Contents {
         let owned = facts.projects.iter().filter(|(_, found)| found.owner == slug);
         let projects = owned.map(|(name, found)| Found {
             id: ResourceId::new(project::KIND, format!("{name}@{}", self.reach.name)),
-            attributes: project::attributes(name, found, &facts),
+            attributes: project::attributes(name, found, &facts, std::iter::empty()),
         });
         // Options of ours outlive the Machinefile's word for an engine; its packages may stay.
         let daemon = (!facts.applied.is_empty() && facts.engine_version().is_some()).then(|| Found {
@@ -54,7 +56,9 @@ impl Source for Contents {
         });
         let id = ResourceId::new(authorized::KIND, &self.reach.name);
         let keys = authorized::observed(&facts).map(|attributes| Found { id, attributes });
-        Ok(Page::whole(projects.chain(daemon).chain(disks).chain(keys).collect()))
+        let id = registries::id(&self.reach.name);
+        let logins = registries::observed(&facts, &BTreeMap::new()).map(|attributes| Found { id, attributes });
+        Ok(Page::whole(projects.chain(daemon).chain(disks).chain(keys).chain(logins).collect()))
     }
 
     fn revive(&self, found: &Found) -> Option<Arc<dyn Resource>> {
@@ -69,6 +73,9 @@ impl Source for Contents {
         }
         if found.id == ResourceId::new(authorized::KIND, &self.reach.name) {
             return Some(Arc::new(Authorized::left(&self.reach, parent)));
+        }
+        if found.id == registries::id(&self.reach.name) {
+            return Some(Arc::new(Registries::left(&self.reach, parent)));
         }
         let (name, machine) = found.id.name().split_once('@')?;
         let ours = found.id.kind() == project::KIND && machine == self.reach.name.as_str();

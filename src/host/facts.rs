@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::cloud_init::drive::File;
-use crate::host::compose::state::{Container, Project};
+use crate::host::compose::state::{self, Container, Images, Project};
 use crate::host::drives;
 use crate::host::filesystem::seen::Disks;
+use crate::host::registries::Logins;
 use crate::value::Value;
 
 pub(crate) const SCRIPT: &str = include_str!("facts.sh");
@@ -37,6 +38,8 @@ pub(crate) type JsonFile = Result<Option<serde_json::Map<String, Value>>, String
 pub(crate) struct Facts {
     pub(crate) os: BTreeMap<String, String>,
     pub(crate) hosts: String,
+    /// What registries the machine is known to.
+    pub(crate) logins: Logins,
     /// The lines of the login's `authorized_keys`.
     pub(crate) authorized: Vec<String>,
     /// The keys among them that we let in for the Machinefile, and those that we were about to.
@@ -59,6 +62,7 @@ pub(crate) struct Facts {
     pub(crate) filesystems: BTreeMap<String, Filesystem>,
     pub(crate) disks: Disks,
     pub(crate) containers: Vec<Container>,
+    pub(crate) images: Images,
     /// By name; whoever owns them.
     pub(crate) projects: BTreeMap<String, Project>,
 }
@@ -72,6 +76,7 @@ impl Facts {
         Self {
             os: os_release(text("os")),
             hosts: text("hosts").to_owned(),
+            logins: Logins::new(json_file(text("logins")), text("registries")),
             authorized: text("authorized").lines().map(str::to_owned).collect(),
             granted: text("granted").lines().map(str::to_owned).collect(),
             drives: text("drives").lines().filter_map(drives::file).collect(),
@@ -90,6 +95,7 @@ impl Facts {
             filesystems: text("filesystems").lines().filter_map(filesystem).collect(),
             disks: Disks::parse(&sections),
             containers: text("containers").lines().filter_map(Container::parse).collect(),
+            images: state::images(text("images")),
             projects: sections
                 .iter()
                 .filter_map(|(name, text)| Some((name.strip_prefix("project ")?.to_owned(), Project::parse(text)?)))

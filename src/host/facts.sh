@@ -8,6 +8,8 @@ section() { printf '\n\036%s\n' "$1"; }
 look() {
     section os; cat /etc/os-release
     section hosts; cat /etc/hosts
+    section logins; cat "$(getent passwd root | cut -d: -f6)/.docker/config.json"
+    section registries; cat "$state/registries"
     section authorized; cat "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)/.ssh/authorized_keys"
     section granted; cat "$state/authorized_keys"
     section drives; drives
@@ -30,6 +32,7 @@ look() {
     section fstab; grep x-machine= /etc/fstab
     ours
     section containers; containers
+    section images; timeout "$limit" docker image ls --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}'
     for place in "$state"/compose/*/owner.json; do
         [ -e "$place" ] && project "${place%/owner.json}"
     done
@@ -55,7 +58,7 @@ drives() {
 
 containers() {
     ids=$(timeout "$limit" docker ps -aq --no-trunc --filter label=com.docker.compose.project) || return
-    [ -z "$ids" ] || docker inspect --format '{{json .Name}} {{json .State}} {{json .HostConfig.RestartPolicy}} {{json .Config.Labels}}' $ids
+    [ -z "$ids" ] || docker inspect --format '{{json .Name}} {{json .State}} {{json .HostConfig.RestartPolicy}} {{json .Config.Labels}} {{json .Image}} {{json .Config.Image}}' $ids
 }
 
 # Whole disks by their lasting names: the name, the device it is now, and what is on it (`-` for nothing).
@@ -124,10 +127,16 @@ project() {
     sed 's/^/argument  /' "$1/arguments"
     [ ! -e "$1/pending" ] || echo pending
     cat "$1/record"
+    sed 's/^/image  /' "$1/images"
     cd "$1/current" || return
-    xargs -r -d '\n' sha256sum -- <"$1/manifest"
-    while IFS= read -r file; do [ ! -x "$file" ] || printf 'executable  %s\n' "$file"; done <"$1/manifest"
+    no_links "$1/manifest" | xargs -r -d '\n' sha256sum --
+    no_links "$1/manifest" | xargs -r -d '\n' stat -c 'mode %a  %n' --
+    while IFS= read -r file; do
+        [ ! -h "$file" ] || printf 'link  %s\ntarget  %s\n' "$file" "$(readlink -- "$file")"
+    done <"$1/manifest"
 }
+
+no_links() { while IFS= read -r file; do [ -h "$file" ] || printf '%s\n' "$file"; done <"$1"; }
 
 look </dev/null 2>/dev/null
 exit 0

@@ -16,6 +16,7 @@ mod filesystem;
 mod names;
 mod reach;
 mod ready;
+mod registries;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -29,12 +30,13 @@ use crate::cloud_init::drive::{self, Search, Why};
 use crate::desired::{ComposeProject, Disk, Machine, Medium, ROOT};
 use crate::host::access::Access;
 use crate::host::authorized::Authorized;
-use crate::host::compose::project::Project;
+use crate::host::compose::project::{self, Project};
 use crate::host::engine::{daemon::Daemon, options, package::Packages};
 use crate::host::filesystem::{Fills, volume::Volume};
 use crate::host::names::Names;
 use crate::host::reach::Reach;
 use crate::host::ready::Ready;
+use crate::host::registries::Registries;
 use crate::id::{Name, ResourceId};
 use crate::keyring::Keyring;
 use crate::note::Note;
@@ -100,6 +102,13 @@ pub fn ready(machine: &Name) -> ResourceId {
     ResourceId::new(ready::KIND, machine)
 }
 
+/// The vertex that stands for a compose project on all its machines, and what it stands for.
+#[must_use]
+pub fn everywhere(project: &ComposeProject) -> (ResourceId, Vec<ResourceId>) {
+    let on = project.on.iter().map(|machine| project::on(project.name.as_str(), machine));
+    (project::everywhere(&project.name), on.collect())
+}
+
 /// What is done in the machine with its disks, the one it runs from aside.
 fn volumes(
     reach: &Arc<Reach>,
@@ -135,6 +144,9 @@ pub fn expand(
     let kept: Vec<_> = volumes.iter().map(|volume| volume.id().clone()).collect();
     resources.extend(volumes);
     resources.push(Arc::new(Fills::new(&reach)));
+    if !machine.registries.is_empty() {
+        resources.push(Arc::new(Registries::new(&reach, &machine.registries)));
+    }
     let mut notes = Vec::new();
     if let Some(engine) = &machine.engine {
         notes.extend(options::check(engine));
@@ -146,8 +158,14 @@ pub fn expand(
             notes.push(no_engine(machine, project));
             continue;
         }
-        match Project::new(&reach, project) {
-            Ok(project) => resources.push(Arc::new(project)),
+        match Project::new(&reach, project, !machine.registries.is_empty()) {
+            Ok(resource) => {
+                let warning = |(message, hint): &(String, &str)| {
+                    Note::warning(project.at.clone(), message.clone()).hint(*hint).at_key()
+                };
+                notes.extend(resource.warnings().iter().map(warning));
+                resources.push(Arc::new(resource));
+            }
             Err(error) => notes.push(Note { hint: error.hint, ..Note::error(project.at.clone(), error.message) }),
         }
     }

@@ -36,7 +36,7 @@ pub async fn run(command: &Command) -> Result<Output, Error> {
     let mut group = spawn(command)?;
     let (stdin, stdout, stderr) = group.streams();
     let collect = async {
-        let ((), stdout, stderr) = tokio::join!(feed(stdin, &command.stdin), text(stdout), text(stderr));
+        let ((), stdout, stderr) = tokio::join!(feed(stdin, command), text(stdout), text(stderr));
         let status = group.child.wait().await.map_err(|error| lost(command, &error))?;
         Ok(Output { status: code(status), stdout, stderr })
     };
@@ -69,7 +69,7 @@ pub async fn stream(command: &Command, line: &mut (dyn FnMut(&str) + Send)) -> R
                 text.push('\n');
             }
         };
-        tokio::join!(feed(stdin, &command.stdin), read);
+        tokio::join!(feed(stdin, command), read);
         output.status = code(group.child.wait().await.map_err(|error| lost(command, &error))?);
         Ok(output)
     };
@@ -145,8 +145,15 @@ async fn within(command: &Command, work: impl Future<Output = Result<Output, Err
 }
 
 /// A command that ends without reading all of its input is no failure of ours.
-async fn feed(mut stdin: ChildStdin, bytes: &[u8]) {
-    let _ = stdin.write_all(bytes).await;
+async fn feed(mut stdin: ChildStdin, command: &Command) {
+    let _ = stdin.write_all(&command.stdin).await;
+    let Some(attachment) = &command.attachment else { return };
+    let Ok(mut file) = attachment.open().await else { return };
+    while let Ok(piece) = attachment.next(&mut file).await {
+        if piece.is_empty() || stdin.write_all(&piece).await.is_err() {
+            break;
+        }
+    }
 }
 
 async fn text(mut stream: impl AsyncRead + Unpin) -> String {

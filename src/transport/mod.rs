@@ -6,15 +6,22 @@ pub mod quote;
 pub mod ssh;
 pub mod text;
 
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::io::AsyncReadExt as _;
 
 /// What to run: an argument vector, never a shell line. Scripts of ours go through [`Command::script`].
 #[derive(Clone, Debug)]
 pub struct Command {
     pub argv: Vec<String>,
     pub stdin: Vec<u8>,
+    /// A file of this computer that follows on standard input.
+    pub attachment: Option<Attachment>,
     /// Run as root; through `sudo -n` where the login is another user.
     pub root: bool,
     /// Give up after this long without the command having ended.
@@ -27,6 +34,7 @@ impl Command {
         Self {
             argv: argv.into_iter().map(Into::into).collect(),
             stdin: Vec::new(),
+            attachment: None,
             root: true,
             timeout: Duration::from_mins(5),
         }
@@ -44,8 +52,44 @@ impl Command {
     }
 
     #[must_use]
+    pub fn attach(self, attachment: Attachment) -> Self {
+        Self { attachment: Some(attachment), ..self }
+    }
+
+    #[must_use]
     pub fn stdin(self, stdin: impl Into<Vec<u8>>) -> Self {
         Self { stdin: stdin.into(), ..self }
+    }
+}
+
+/// A file that is sent piece by piece, however large it is.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    pub path: PathBuf,
+    /// Bytes sent until now.
+    pub sent: Arc<AtomicU64>,
+}
+
+impl Attachment {
+    const PIECE: usize = 256 << 10;
+
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, sent: Arc::default() }
+    }
+
+    async fn open(&self) -> io::Result<tokio::fs::File> {
+        self.sent.store(0, Ordering::Relaxed);
+        tokio::fs::File::open(&self.path).await
+    }
+
+    /// The next piece; empty at the end.
+    async fn next(&self, file: &mut tokio::fs::File) -> io::Result<Vec<u8>> {
+        let mut piece = vec![0; Self::PIECE];
+        let length = file.read(&mut piece).await?;
+        piece.truncate(length);
+        self.sent.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(piece)
     }
 }
 

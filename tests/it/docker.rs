@@ -17,6 +17,7 @@ use libmachine::resource::{
 use libmachine::value::{self, Value, json};
 use tempfile::TempDir;
 
+mod compose;
 mod engine;
 mod live;
 
@@ -100,6 +101,7 @@ fn machine(image: Image) -> Machine {
         }
         .into(),
         engine: None,
+        registries: Vec::new(),
         ports: Vec::new(),
         ssh: desired::Ssh {
             user: name("machine"),

@@ -20,6 +20,7 @@ fn project() -> Project {
     let project = Project::new(&example())
         .file("site/compose.yaml", "")
         .file("site/prod.env", "")
+        .file("base/compose.yaml", "")
         .file("disk.img", "")
         .file("tools.iso", "")
         .file(".ssh/id_ed25519", "");
@@ -41,7 +42,7 @@ fn the_example_loads_and_means_something() {
     let desired = project().desired();
     let names: Vec<_> = desired.machines.keys().map(Name::as_str).collect();
     assert_eq!(names, ["built", "downloaded", "local", "manager", "worker-1", "worker-2"]);
-    assert_eq!(desired.compose.len(), 1);
+    assert_eq!(desired.compose.len(), 2);
 }
 
 #[test]

@@ -22,7 +22,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 mod disks;
+mod images;
 mod keys;
+mod registries;
 mod texts;
 mod updates;
 
@@ -123,6 +125,7 @@ fn keyring() -> Arc<Keyring> {
 
 struct World {
     script: Arc<Script>,
+    hosts: Arc<Hosts>,
     resources: Vec<Arc<dyn Resource>>,
     cx: Context,
 }
@@ -160,7 +163,7 @@ impl World {
         };
         let up = attributes! { "power": "running", "ssh": "127.0.0.1:1", "host-key": "ssh-ed25519 AAAA" };
         cx.outputs.set(vm, up);
-        Self { script, resources, cx }
+        Self { script, hosts, resources, cx }
     }
 
     fn get(&self, kind: &str) -> &dyn Resource {
@@ -223,6 +226,7 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
             options: options.as_object().unwrap().clone().into_iter().collect(),
             at: Path::parse("machines.web.engine"),
         }),
+        registries: Vec::new(),
         ports: Vec::new(),
         ssh: Ssh {
             user: name("ops"),

@@ -23,7 +23,7 @@ mod store;
 mod store_file;
 mod store_tls;
 
-mod bundle;
+mod compose;
 mod docker;
 mod host;
 mod keyring;

@@ -110,6 +110,7 @@ fn machine(image: Image) -> Machine {
         }
         .into(),
         engine: None,
+        registries: Vec::new(),
         ports: Vec::new(),
         ssh: desired::Ssh {
             user: name("machine"),

@@ -7,6 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::pattern;
+
 /// A compose project and the machines that run it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -26,6 +28,23 @@ pub struct Compose {
     /// Files of variables for the compose files. Without any, `.env` in `directory` when it is there.
     #[schemars(extend("items" = { "type": "string", "format": "path" }))]
     pub env_files: Option<Vec<String>>,
+
+    /// Archives of images, as `docker save` writes them (gzipped or not), for machines that cannot pull: each machine is given what it
+    /// does not have.
+    #[schemars(extend("items" = { "type": "string", "format": "path" }, "default" = []))]
+    pub images: Option<Vec<String>>,
+
+    /// How long its containers may take to be up and healthy once they are started, on hardware: `30s`, `5m`. Emulated machines get more.
+    #[schemars(
+        regex(pattern = pattern::DURATION),
+        extend("patternErrorMessage" = pattern::DURATION_MESSAGE),
+        extend("default" = "2m")
+    )]
+    pub wait: Option<String>,
+
+    /// Compose projects that come first, by name: this one is brought up once they are up and healthy on all their machines, and taken down before them.
+    #[schemars(extend("items" = pattern::name_item(), "default" = []), extend("uniqueItems" = true))]
+    pub after: Option<Vec<String>>,
 
     /// The compose profiles to switch on.
     #[schemars(extend("default" = []))]

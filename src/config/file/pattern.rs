@@ -45,6 +45,14 @@ pub(super) fn name() -> Value {
     json!({ "pattern": NAME, "patternErrorMessage": NAME_MESSAGE })
 }
 
+/// The schema of a registry's address.
+pub(super) fn registry() -> Value {
+    json!({
+        "pattern": "^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$",
+        "patternErrorMessage": "a registry is its host, with its port if need be and without `https://`: `registry.example:5000`",
+    })
+}
+
 /// The schema of an item that is a user-given name.
 pub(super) fn name_item() -> Value {
     text(NAME, NAME_MESSAGE)

@@ -1,11 +1,12 @@
 //! Which compose projects run where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::{Members, Scope};
+use super::{Members, Scope, order};
 use crate::config::file;
-use crate::desired::ComposeProject;
+use crate::desired::{ComposeProject, quantity};
 use crate::id::Name;
 use crate::note::{self, Note};
 use crate::value::Path;
@@ -13,13 +14,56 @@ use crate::value::Path;
 /// What compose itself looks for, in its order.
 const USUAL_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 
+const WAIT: Duration = Duration::from_mins(2);
+
 pub(super) fn projects(scope: &mut Scope<'_>, members: &Members) -> BTreeMap<Name, ComposeProject> {
     let written = scope.config.file.compose.clone().unwrap_or_default();
     let project = |(key, written): (String, file::Compose)| {
         let at = Path::root().join("compose").join(&key);
         project(scope, members, &key, written, &at).map(|project| (project.name.clone(), project))
     };
-    written.into_iter().filter_map(project).collect()
+    let projects: BTreeMap<_, _> = written.into_iter().filter_map(project).collect();
+    in_order(scope, &projects);
+    projects
+}
+
+/// That every project named in `after` is there, and that none waits for itself.
+fn in_order(scope: &mut Scope<'_>, projects: &BTreeMap<Name, ComposeProject>) {
+    let declared = scope.config.file.compose.as_ref();
+    let is_declared = |name: &Name| declared.is_some_and(|all| all.contains_key(name.as_str()));
+    let mut notes = Vec::new();
+    for project in projects.values() {
+        for (i, name) in project.after.iter().enumerate().filter(|(_, name)| !is_declared(name)) {
+            let note = Note::error(project.at.join("after").join(i), format!("no compose project is called `{name}`"));
+            notes.push(note.hint(note::suggestion(name.as_str(), projects.keys().map(Name::as_str))));
+        }
+        if let Some(way) = way_back(projects, &project.name).filter(|way| way.iter().min() == way.first()) {
+            let names: Vec<_> = way.iter().chain(way.first()).map(|name| format!("`{name}`")).collect();
+            let message = format!("these compose projects wait for each other: {}", names.join(" → "));
+            notes.push(Note::error(project.at.join("after"), message).hint("take one of the names out"));
+        }
+    }
+    scope.notes.extend(notes);
+}
+
+/// The shortest way from a project along `after` back to itself, without its end.
+fn way_back<'a>(projects: &'a BTreeMap<Name, ComposeProject>, start: &'a Name) -> Option<Vec<&'a Name>> {
+    let mut ways = vec![vec![start]];
+    let mut seen = BTreeSet::new();
+    let mut next = 0;
+    while let Some(way) = ways.get(next).cloned() {
+        next += 1;
+        let last = way.last().and_then(|last| projects.get(*last));
+        for name in last.into_iter().flat_map(|project| &project.after) {
+            if name == start {
+                return Some(way);
+            }
+            if seen.insert(name) {
+                ways.push(way.iter().copied().chain([name]).collect());
+            }
+        }
+    }
+    None
 }
 
 fn project(
@@ -35,6 +79,9 @@ fn project(
     let directory = written.directory.as_ref().map(|path| scope.path(path, &at.join("directory")));
     let files = files(scope, written.files, directory.as_ref(), at);
     let env_files = paths(scope, &written.env_files.unwrap_or_default(), &at.join("env-files"));
+    let images = paths(scope, &written.images.unwrap_or_default(), &at.join("images"));
+    let wait = written.wait.as_deref().map_or(Some(WAIT), quantity::duration).unwrap_or(WAIT);
+    let after = order::names(scope, &written.after.unwrap_or_default(), &at.join("after"));
     if note::has_errors(&scope.notes[before..]) {
         return None;
     }
@@ -45,7 +92,21 @@ fn project(
     }
     let directory = directory.or_else(|| files.first()?.parent().map(PathBuf::from))?;
     let profiles = written.profiles.unwrap_or_default();
-    Some(ComposeProject { name: name?, on, files, directory, env_files, profiles, at: at.clone() })
+    let folder = &scope.config.folder;
+    let root = if directory.starts_with(folder) { folder.clone() } else { directory.clone() };
+    Some(ComposeProject {
+        name: name?,
+        on,
+        files,
+        directory,
+        root,
+        env_files,
+        profiles,
+        images,
+        wait,
+        after,
+        at: at.clone(),
+    })
 }
 
 /// The machines named, each once, in the order in which they are named.

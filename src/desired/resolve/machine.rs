@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::{Scope, disks, ignore, image, order, user_data};
 use crate::config::file;
-use crate::desired::{Card, Engine, Forward, Machine, Protocol, Resources, Ssh, Timeouts, address, quantity};
+use crate::desired::{
+    Card, Engine, Forward, Machine, Protocol, Registry, Resources, Secret, Ssh, Timeouts, address, quantity,
+};
 use crate::id::Name;
 use crate::note::Note;
 use crate::value::Path;
@@ -28,6 +30,7 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
     let image = image::image(scope, written.image, &at.join("image"));
     let resources = resources(scope, written.resources.unwrap_or_default(), &at.join("resources"));
     let engine = engine(written.engine, at);
+    let registries = registries(scope, written.registries.unwrap_or_default(), &at.join("registries"));
     let ports = ports(scope, &written.ports.unwrap_or_default(), &at.join("ports"));
     let ssh = ssh(scope, written.ssh.unwrap_or_default(), &at.join("ssh"));
     let user_data = written.cloud_init.as_ref();
@@ -50,6 +53,7 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
         image: image?,
         resources: Arc::new(resources),
         engine,
+        registries,
         ports,
         ssh: ssh?,
         user_data,
@@ -121,6 +125,27 @@ fn ports(scope: &mut Scope<'_>, written: &[String], at: &Path) -> Vec<Forward> {
         }
     }
     ports
+}
+
+fn registries(scope: &mut Scope<'_>, written: BTreeMap<String, file::Registry>, at: &Path) -> Vec<Registry> {
+    let mut registries = Vec::new();
+    for (address, written) in written {
+        let at = at.join(&address);
+        let (Some(username), Some(file::Secret(mut password))) = (written.username, written.password) else {
+            // What `defaults` or another layer was to say.
+            let note = Note::error(at, format!("a login at `{address}` takes a `username` and a `password`"));
+            scope.note(note.hint("the password by reference: `password: { env: NAME }`"));
+            continue;
+        };
+        let secret = at.join("password");
+        if let Some(path) = password["file"].as_str() {
+            password["file"] = scope.path(path, &secret.join("file")).display().to_string().into();
+        }
+        let base = scope.config.base(&secret).to_owned();
+        let Some(password) = Secret::read(&password, &base) else { continue };
+        registries.push(Registry { address, username, password, at });
+    }
+    registries
 }
 
 /// `[ADDRESS:]HERE:THERE[/PROTOCOL]`.

@@ -6,22 +6,65 @@ use std::path::{Component, Path, PathBuf};
 /// Variables by name, from env files: the machine does not see this computer's environment.
 pub(super) type Variables = BTreeMap<String, String>;
 
-/// Reads `KEY=value` lines; quotes around a value are taken off.
-pub(super) fn variables(text: &str) -> Variables {
-    let line = |line: &str| {
-        let line = line.trim();
-        let (key, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-        let value = value.trim();
-        let bare = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-        let plain = || value.split(" #").next().unwrap_or_default().trim_end();
-        (!key.starts_with('#')).then(|| (key.trim().to_owned(), bare.unwrap_or_else(plain).to_owned()))
-    };
-    text.lines().filter_map(line).collect()
+/// Why a text cannot be filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unfilled {
+    /// Compose would fill in nothing and go on.
+    Unset(String),
+    /// The text itself says that it must be set.
+    Required(String),
+    /// No form that is known.
+    Unclear(String),
 }
 
-/// Replaces `$VAR`, `${VAR}`, `${VAR:-default}`, `${VAR-default}`, `${VAR:?why}`; `$$` is a dollar sign.
-/// An unset variable without a default is an error that names it.
-pub(super) fn interpolate(text: &str, variables: &Variables) -> Result<String, String> {
+impl std::fmt::Display for Unfilled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unset(name) | Self::Required(name) => write!(f, "`{name}` is not set in any env file of the project"),
+            Self::Unclear(expression) => write!(f, "`${{{expression}}}` is not understood"),
+        }
+    }
+}
+
+/// Adds the `KEY=value` lines of a text; those that are there keep their values, which values may refer to. Quotes are taken
+/// off, and what stands within `'` is left as it is.
+pub(super) fn extend(variables: &mut Variables, text: &str) {
+    let mut own = Variables::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let line = line.trim();
+        let Some((key, value)) = line.strip_prefix("export ").unwrap_or(line).split_once('=') else { continue };
+        let (key, value) = (key.trim(), value.trim_start());
+        if key.starts_with('#') {
+            continue;
+        }
+        let value = match value.chars().next().filter(|c| matches!(c, '"' | '\'')) {
+            Some(quote) => {
+                let mut whole = value[1..].to_owned();
+                while !whole.contains(quote) {
+                    let Some(more) = lines.next() else { break };
+                    whole = format!("{whole}\n{more}");
+                }
+                let value = whole.split(quote).next().unwrap_or_default();
+                if quote == '\'' { value.to_owned() } else { filled(value, &own, variables) }
+            }
+            None => filled(value.split(" #").next().unwrap_or_default().trim_end(), &own, variables),
+        };
+        own.insert(key.to_owned(), value);
+    }
+    for (key, value) in own {
+        variables.entry(key).or_insert(value);
+    }
+}
+
+fn filled(value: &str, own: &Variables, others: &Variables) -> String {
+    let known: Variables = own.iter().chain(others).map(|(k, v)| (k.clone(), v.clone())).collect();
+    interpolate(value, &known).unwrap_or_else(|_| value.to_owned())
+}
+
+/// Replaces `$VAR`, `${VAR}`, `${VAR:-default}`, `${VAR-default}`, `${VAR:?why}`, `${VAR:+other}`; `$$` is a dollar sign. What
+/// is filled in instead may hold variables itself.
+pub(super) fn interpolate(text: &str, variables: &Variables) -> Result<String, Unfilled> {
     let mut result = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
@@ -29,36 +72,49 @@ pub(super) fn interpolate(text: &str, variables: &Variables) -> Result<String, S
         if let Some(after) = after.strip_prefix('$') {
             result.push('$');
             rest = after;
-            continue;
+        } else if let Some((expression, after)) = after.strip_prefix('{').and_then(braced) {
+            result.push_str(&value(expression, variables)?);
+            rest = after;
+        } else {
+            let (name, after) = after.split_at(after.find(|c: char| !is_name(c)).unwrap_or(after.len()));
+            if name.is_empty() {
+                result.push('$');
+            } else {
+                result.push_str(&value(name, variables)?);
+            }
+            rest = after;
         }
-        let (expression, after) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-            Some(pair) => pair,
-            None => after.split_at(after.find(|c: char| !is_name(c)).unwrap_or(after.len())),
-        };
-        result.push_str(&value(expression, variables)?);
-        rest = after;
     }
     result.push_str(rest);
     Ok(result)
+}
+
+/// What stands before the brace that ends an expression, and what stands behind it.
+fn braced(text: &str) -> Option<(&str, &str)> {
+    let mut depth = 1;
+    let end = text.find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    })?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-fn value(expression: &str, variables: &Variables) -> Result<String, String> {
+fn value(expression: &str, variables: &Variables) -> Result<String, Unfilled> {
     let (name, rest) = expression.split_at(expression.find(|c: char| !is_name(c)).unwrap_or(expression.len()));
-    let set = variables.get(name);
-    let filled = set.filter(|value| !value.is_empty());
-    let unset = || format!("`{name}` is not set in any env file of the project");
-    match rest {
-        "" => set.cloned().ok_or_else(unset),
-        _ if rest.starts_with(":-") => Ok(filled.map_or(&rest[2..], String::as_str).to_owned()),
-        _ if rest.starts_with('-') => Ok(set.map_or(&rest[1..], String::as_str).to_owned()),
-        _ if rest.starts_with(":?") => filled.cloned().ok_or_else(unset),
-        _ if rest.starts_with('?') => set.cloned().ok_or_else(unset),
-        _ if rest.starts_with(":+") => Ok(filled.map(|_| rest[2..].to_owned()).unwrap_or_default()),
-        _ => Err(format!("`${{{expression}}}` is not understood in a path")),
+    let (strict, rest) = rest.strip_prefix(':').map_or((false, rest), |rest| (true, rest));
+    let set = variables.get(name).filter(|value| !(strict && value.is_empty()));
+    let other = |rest: &str| interpolate(&rest[1..], variables);
+    match (rest.chars().next(), set) {
+        (None | Some('-' | '?'), Some(value)) => Ok(value.clone()),
+        (None, None) if !strict => Err(Unfilled::Unset(name.to_owned())),
+        (Some('-'), None) | (Some('+'), Some(_)) => other(rest),
+        (Some('+'), None) => Ok(String::new()),
+        (Some('?'), None) => Err(Unfilled::Required(name.to_owned())),
+        _ => Err(Unfilled::Unclear(expression.to_owned())),
     }
 }
 
@@ -79,16 +135,21 @@ pub(super) fn normal(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{interpolate, normal, variables};
+    use super::{Unfilled, Variables, extend, interpolate, normal};
 
     #[test]
     fn variables_in_paths_come_from_env_files() {
-        let known = variables("# c\nDIR=./conf\nexport NAME=\"a b\"\nEMPTY=\nLATE=x # why\n");
+        let mut known = Variables::from([("FIRST".to_owned(), "1".to_owned())]);
+        extend(&mut known, "# c\nDIR=./conf\nexport NAME=\"a b\"\nEMPTY=\nLATE=x # why\nFIRST=2\n");
+        extend(&mut known, "SUB=${DIR}/sub\nRAW='$DIR'\nLONG=\"a\nb\"\nLAST=x\n");
         let check = |text: &str| interpolate(text, &known).unwrap();
         assert_eq!(check("$DIR/${NAME}"), "./conf/a b");
-        assert_eq!(check("${EMPTY:-d}${EMPTY-d}${NONE-e}$$x${LATE}"), "de$xx");
-        assert!(interpolate("${NONE}", &known).unwrap_err().contains("`NONE` is not set"));
-        assert!(interpolate("${EMPTY:?}", &known).is_err());
+        assert_eq!(check("${EMPTY:-d}${EMPTY-d}${NONE-e}$$x${LATE}$FIRST"), "de$xx1");
+        assert_eq!(check("${NONE:-${DIR:-x}/y}${NAME:+${FIRST}}${NONE+x} $ "), "./conf/y1 $ ");
+        assert_eq!(check("$SUB$RAW${LONG}$LAST"), "./conf/sub$DIRa\nbx");
+        assert_eq!(interpolate("${NONE}", &known), Err(Unfilled::Unset("NONE".into())));
+        assert_eq!(interpolate("${EMPTY:?}", &known), Err(Unfilled::Required("EMPTY".into())));
+        assert!(matches!(interpolate("${A:x}", &known), Err(Unfilled::Unclear(_))));
     }
 
     #[test]

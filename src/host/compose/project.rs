@@ -1,31 +1,40 @@
 //! A compose project on one machine.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::attributes;
 use crate::desired::ComposeProject;
+use crate::host::compose::archive::Archive;
 use crate::host::compose::bundle::{Bundle, Error};
+use crate::host::compose::failure::failure;
 use crate::host::compose::state::{self, ALL_UP, Container};
 use crate::host::compose::texts::texts;
 use crate::host::facts::Facts;
 use crate::host::reach::Reach;
-use crate::id::{Kind, ResourceId};
+use crate::host::registries;
+use crate::id::{Kind, Name, ResourceId};
 use crate::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource, Text};
-use crate::transport::{Command, Output};
+use crate::transport::{Attachment, Command};
 use crate::value::{Attributes, json, plain};
 
 pub(crate) const KIND: Kind = "compose.project";
 
 const UP: &str = concat!(include_str!("../lock.sh"), include_str!("up.sh"));
+const LOAD: &str = concat!(include_str!("../lock.sh"), include_str!("load.sh"));
 const DOWN: &str = concat!(include_str!("../lock.sh"), include_str!("down.sh"));
 
 /// Builds and pulls included.
 const LIMIT: Duration = Duration::from_mins(30);
-/// For containers to be running and healthy once they are started.
-const HEALTHY: Duration = Duration::from_mins(2);
+/// Bytes of an archive a second that a connection carries at least.
+const SLOWEST: u64 = 64 << 10;
+/// For what an earlier run still does, before a project is taken down.
+const EARLIER: Duration = Duration::from_mins(2);
 
 /// The project's folder on a machine; always the same, because containers mount from it.
 fn folder(name: &str) -> String {
@@ -36,7 +45,16 @@ fn folder(name: &str) -> String {
 #[derive(Debug)]
 struct Wanted {
     bundle: Bundle,
+    archives: Vec<Archive>,
     arguments: Vec<String>,
+    wait: Duration,
+}
+
+impl Wanted {
+    /// Names of the images that come in archives.
+    fn images(&self) -> Vec<String> {
+        self.archives.iter().flat_map(|archive| archive.images.keys().cloned()).collect()
+    }
 }
 
 #[derive(Debug)]
@@ -50,21 +68,32 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Reads the project's files on this computer.
-    pub(crate) fn new(reach: &Arc<Reach>, project: &ComposeProject) -> Result<Self, Error> {
+    /// Reads the project's files on this computer. Where the machine `logs_in` at registries, it does so first.
+    pub(crate) fn new(reach: &Arc<Reach>, project: &ComposeProject, logs_in: bool) -> Result<Self, Error> {
         let bundle = Bundle::collect(project)?;
         let arguments = arguments(project, &bundle)?;
+        let archives = project.images.iter().map(|path| Archive::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let images: BTreeMap<_, _> = archives.iter().flat_map(|archive| archive.images.clone()).collect();
         let desired = attributes! {
             "files": bundle.digests.clone(),
             "arguments": settings(project.name.as_str(), &arguments),
+            "images": images,
             "services": ALL_UP,
         };
         let parent = Parent::within(ResourceId::new(crate::host::engine::daemon::KIND, &reach.name));
+        let logins = logs_in.then(|| Parent::after(registries::id(&reach.name)));
+        let earlier = project.after.iter().map(|name| Parent::after(everywhere(name)));
         Ok(Self {
-            wanted: Some(Wanted { bundle, arguments }),
+            wanted: Some(Wanted { bundle, archives, arguments, wait: project.wait }),
+            parents: std::iter::once(parent.clone()).chain(logins).chain(earlier).collect(),
             desired,
             ..Self::left(reach, project.name.as_str(), parent)
         })
+    }
+
+    /// What will not be on the machine as it is here, with what to do about it.
+    pub(crate) fn warnings(&self) -> &[(String, &'static str)] {
+        self.wanted.as_ref().map_or(&[], |wanted| &wanted.bundle.warnings)
     }
 
     /// A project that is on the machine and in no Machinefile.
@@ -90,12 +119,53 @@ impl Project {
                 self.name, self.reach.name, found.owner
             ));
         }
-        Ok(Some(attributes(&self.name, found, facts)))
+        let archives = self.wanted.iter().flat_map(|wanted| &wanted.archives);
+        Ok(Some(attributes(&self.name, found, facts, archives.flat_map(|archive| archive.images.keys()))))
     }
 
     async fn look(&self, cx: &Context) -> Result<Option<Attributes>, String> {
         let facts = self.reach.facts(cx).await?;
         self.seen(&facts, cx)
+    }
+
+    /// Sends each archive of which the machine lacks an image.
+    async fn load(&self, cx: &Context, wanted: &Wanted, seen: Option<&Attributes>) -> Result<(), Failure> {
+        let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
+        let there = |name: &String, digest: &String| match seen {
+            Some(seen) => seen.get("images").is_some_and(|images| images[name.as_str()] == digest.as_str()),
+            None => facts.images.get(name) == Some(digest),
+        };
+        for archive in &wanted.archives {
+            if archive.images.iter().any(|(name, digest)| !there(name, digest)) {
+                self.send(cx, archive).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&self, cx: &Context, archive: &Archive) -> Result<(), Failure> {
+        let wait = self.reach.patiently(cx, EARLIER).as_secs().to_string();
+        let images = archive.images.iter().flat_map(|(name, digest)| [name.as_str(), digest.as_str()]);
+        let words = ["sh", "-c", LOAD, "machine", self.name.as_str(), wait.as_str()].into_iter().chain(images);
+        let attachment = Attachment::new(archive.path.clone());
+        let sent = Arc::clone(&attachment.sent);
+        let limit = LIMIT + Duration::from_secs(archive.bytes / SLOWEST);
+        let command = Command::new(words).attach(attachment).timeout(limit);
+        let running = self.reach.run_quietly(cx, command);
+        tokio::pin!(running);
+        let output = loop {
+            tokio::select! {
+                output = &mut running => break output?,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {
+                    let percent = 100 * sent.load(Ordering::Relaxed) / archive.bytes.max(1);
+                    cx.progress.say(format!("sending {}, {} %", archive.name(), percent.min(100)));
+                }
+            }
+        };
+        if output.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("the images of {} could not be loaded", archive.name())).detail(&output.stdout))
     }
 
     async fn up(&self, cx: &Context, wanted: &Wanted) -> Result<(), Failure> {
@@ -107,34 +177,33 @@ impl Project {
             ("arguments", lines(wanted.arguments.clone())),
             ("manifest", lines(wanted.bundle.digests.keys().cloned().collect())),
             ("mounts", lines(mounts)),
+            ("images", lines(wanted.images())),
+            ("folders", lines(wanted.bundle.folders.iter().cloned().collect())),
         ]);
         let content = content.map_err(refused)?;
         cx.progress.say("sending the project's files");
-        let healthy = self.reach.patiently(cx, HEALTHY).as_secs().to_string();
+        let healthy = self.reach.patiently(cx, wanted.wait).as_secs().to_string();
         let build = if wanted.bundle.builds { "build" } else { "" };
-        let command =
-            Command::new(["sh", "-c", UP, "machine", &self.name, &healthy, build]).stdin(content).timeout(LIMIT);
+        let command = Command::new(["sh", "-c", UP, "machine", &self.name, &healthy, build])
+            .stdin(content)
+            .timeout(LIMIT + wanted.wait);
         let output = self.reach.run(cx, command).await?;
-        if output.success() { Ok(()) } else { Err(self.failed(&output)) }
-    }
-
-    /// Containers that did not stay up are told with their last lines, anything else with what `docker compose` said.
-    fn failed(&self, output: &Output) -> Failure {
-        let said = output.stdout.as_str();
-        let lines = || said.lines().map(str::trim);
-        let failed: Vec<_> = lines().filter_map(|line| line.strip_prefix("failed: ")).collect();
-        if failed.is_empty() {
-            let error = lines().rev().find(|line| line.to_lowercase().starts_with("error"));
-            let error = error.map_or_else(|| "failed".to_owned(), |error| format!("failed: {error}"));
-            return Failure::new(format!("`docker compose up` of {} {error}", self.name)).detail(said);
-        }
-        let logs = said.find("failed: ").map_or("", |start| &said[start..]);
-        Failure::new(failed.join("; ")).detail(&logs.replace("failed: ", ""))
+        if output.success() { Ok(()) } else { Err(failure(&self.name, &output.stdout)) }
     }
 }
 
+/// The vertex that stands for a project on all its machines.
+pub(crate) fn everywhere(name: &Name) -> ResourceId {
+    ResourceId::new("compose", name)
+}
+
+/// A project on one machine.
+pub(crate) fn on(name: &str, machine: &Name) -> ResourceId {
+    ResourceId::new(KIND, format!("{name}@{machine}"))
+}
+
 fn id(name: &str, reach: &Reach) -> ResourceId {
-    ResourceId::new(KIND, format!("{name}@{}", reach.name))
+    on(name, &reach.name)
 }
 
 pub(super) fn refused(error: Error) -> Failure {
@@ -142,12 +211,18 @@ pub(super) fn refused(error: Error) -> Failure {
 }
 
 /// What is on a machine of a project, as attributes.
-pub(crate) fn attributes(name: &str, found: &state::Project, facts: &Facts) -> Attributes {
+pub(crate) fn attributes<'a>(
+    name: &str,
+    found: &'a state::Project,
+    facts: &Facts,
+    images: impl Iterator<Item = &'a String>,
+) -> Attributes {
     let containers: Vec<&Container> = facts.containers.iter().filter(|container| container.project == name).collect();
     attributes! {
         "files": found.files,
         "arguments": settings(name, &found.arguments),
-        "services": found.services(containers.iter().copied()),
+        "images": found.images(images, &facts.images),
+        "services": found.services(containers.iter().copied(), &facts.images),
         "containers": containers.len(),
     }
 }
@@ -155,8 +230,8 @@ pub(crate) fn attributes(name: &str, found: &state::Project, facts: &Facts) -> A
 /// `-p site --project-directory … -f … --env-file … --profile …`, all paths as the machine knows them.
 fn arguments(project: &ComposeProject, bundle: &Bundle) -> Result<Vec<String>, Error> {
     let folder = folder(project.name.as_str());
-    let mut arguments =
-        vec!["-p".to_owned(), project.name.to_string(), "--project-directory".to_owned(), folder.clone()];
+    let directory = Path::new(&folder).join(&bundle.directory).display().to_string();
+    let mut arguments = vec!["-p".to_owned(), project.name.to_string(), "--project-directory".to_owned(), directory];
     let files = project.files.iter().map(|file| ("-f", file));
     for (flag, file) in files.chain(project.env_files.iter().map(|file| ("--env-file", file))) {
         arguments.extend([flag.to_owned(), format!("{folder}/{}", bundle.relative(file)?)]);
@@ -196,6 +271,7 @@ impl Resource for Project {
                 let before = change.before.as_ref().map(plain).unwrap_or_default();
                 return Impact::InPlace(Disruption::None, Some(format!("brings it up: {before}")));
             }
+            Some("images") => "restarts services that run the image",
             Some("arguments") => "restarts services that are configured otherwise",
             _ => "restarts services that use the file",
         };
@@ -226,7 +302,8 @@ impl Resource for Project {
         let Some(wanted) = &self.wanted else {
             return Err(Failure::new("the Machinefile does not say what is in it"));
         };
-        self.look(cx).await.map_err(Failure::new)?;
+        let seen = self.look(cx).await.map_err(Failure::new)?;
+        self.load(cx, wanted, seen.as_ref()).await?;
         self.up(cx, wanted).await?;
         let seen = self.look(cx).await.map_err(Failure::new)?;
         seen.ok_or_else(|| Failure::new("its folder is gone again"))
@@ -241,7 +318,7 @@ impl Resource for Project {
         if self.look(cx).await.map_err(Failure::new)?.is_none() {
             return Ok(());
         }
-        let wait = self.reach.patiently(cx, HEALTHY).as_secs().to_string();
+        let wait = self.reach.patiently(cx, EARLIER).as_secs().to_string();
         let command = Command::script(DOWN, [self.name.clone(), wait]).timeout(Duration::from_mins(7));
         let output = self.reach.run(cx, command).await?;
         if output.success() {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cover;
 use crate::host::compose::bundle::Bundle;
-use crate::host::compose::{paths, yaml};
+use crate::host::compose::{paths, reference};
 use crate::host::reach::Reach;
 use crate::resource::{Change, Context, LARGEST, Text};
 use crate::transport::Command;
@@ -34,7 +34,9 @@ struct File<'a> {
 impl<'a> File<'a> {
     fn of(change: &'a Change) -> Option<Self> {
         let [files, name] = change.path.keys() else { return None };
-        let digest = |side: &'a Option<Value>| side.as_ref()?.as_str()?.split(' ').next();
+        let digest = |side: &'a Option<Value>| {
+            side.as_ref()?.as_str()?.split(' ').next().filter(|digest| digest.starts_with("sha256:"))
+        };
         let (before, after) = (digest(&change.before)?, digest(&change.after)?);
         (files == "files" && before != after).then_some(Self { name, path: &change.path, digest: before })
     }
@@ -115,14 +117,14 @@ impl Once {
         let mut found = BTreeSet::new();
         for (file, text) in files.iter().zip(seen).filter(|(file, _)| bundle.compose.contains(file.name)) {
             let text = text.as_ref().ok().filter(|text| text.len() <= LARGEST);
-            let covered = text.and_then(|text| yaml::covered(std::str::from_utf8(text).ok()?));
+            let covered = text.and_then(|text| reference::covered(std::str::from_utf8(text).ok()?));
             let Some(covered) = covered.filter(|paths| !paths.iter().any(|path| path.contains('$'))) else {
                 return Self::All;
             };
             let beside = FilePath::new(file.name).parent().unwrap_or(FilePath::new(""));
             for path in covered {
                 // Paths start from the project's folder, or from the file's own where another includes it.
-                let places = [FilePath::new(&path).to_owned(), beside.join(&path)];
+                let places = [FilePath::new(&bundle.directory).join(&path), beside.join(&path)];
                 found.extend(places.iter().filter_map(|place| paths::normal(place).to_str().map(str::to_owned)));
             }
         }

@@ -4,6 +4,6 @@ cd "/var/lib/machine/compose/$1/current" || exit
 limit=$2
 shift 2
 for file in "$@"; do
-    printf '%s\n' "$([ ! -f "$file" ] || head -c "$limit" -- "$file" | base64 -w 0)"
+    printf '%s\n' "$([ -h "$file" ] || [ ! -f "$file" ] || head -c "$limit" -- "$file" | base64 -w 0)"
 done
 exit 0

@@ -6,6 +6,8 @@
 # mounts a single file keeps seeing the old one, so its service is made anew.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export COMPOSE_ANSI=never BUILDKIT_PROGRESS=plain
+# Logins at registries are where root has them, whoever sudo says is at home.
+export HOME="$(getent passwd root | cut -d: -f6)"
 trap '' PIPE HUP
 project=$1 limit=$2 build=$3
 base=/var/lib/machine/compose/$project
@@ -13,11 +15,20 @@ new=$base.new
 
 unpack() { rm -rf "$new" && mkdir -p -m 700 "$new" && tar -xzf - -C "$new"; }
 
+# Whether a file or link is on the machine as it comes.
+same() {
+    if [ -h "$new/content/$1" ] || [ -h "$base/current/$1" ]; then
+        [ "$(readlink -- "$new/content/$1")" = "$(readlink -- "$base/current/$1")" ]
+    else
+        cmp -s "$new/content/$1" "$base/current/$1"
+    fi
+}
+
 settle() {
     mkdir -p -m 700 "$base" && mkdir -p "$base/current" && touch "$base/manifest" || return
     : >"$new/changed"
     while IFS= read -r file; do
-        [ ! -e "$base/current/$file" ] || cmp -s "$new/content/$file" "$base/current/$file" || printf '%s\n' "$file" >>"$new/changed"
+        [ ! -e "$base/current/$file" ] || same "$file" || printf '%s\n' "$file" >>"$new/changed"
     done <"$new/manifest"
     { cat "$base/pending" 2>/dev/null
       awk -F '\t' 'NR == FNR { changed[$0]; next } $2 in changed { print $1 }' "$new/changed" "$new/mounts"; } | sort -u >"$new/pending"
@@ -32,13 +43,18 @@ settle() {
     while IFS= read -r file; do
         to=$base/current/$file
         mkdir -p "${to%/*}" || return
-        [ ! -d "$to" ] || rmdir "$to" || return
-        if cmp -s "$new/content/$file" "$to"; then
-            chmod --reference="$new/content/$file" "$to"
+        [ -h "$to" ] || [ ! -d "$to" ] || rmdir "$to" || return
+        if same "$file"; then
+            [ -h "$to" ] || chmod --reference="$new/content/$file" "$to"
         else
             mv -fT "$new/content/$file" "$to"
         fi || return
     done <"$new/manifest"
+    while IFS= read -r folder; do mkdir -p "$base/current/$folder" || return; done <"$new/folders"
+    # Images that left the project are no longer looked after.
+    [ ! -e "$base/images" ] || {
+        awk 'NR == FNR { wanted[$1]; next } $1 in wanted' "$new/images" "$base/images" >"$base/images.new" && mv -f "$base/images.new" "$base/images"
+    } || return
     mv -f "$new/arguments" "$base/arguments" && mv -f "$new/manifest" "$base/manifest" && rm -rf "$new"
 }
 
@@ -96,14 +112,27 @@ await() {
     return 11
 }
 
+# What `up` leaves as it is though it is not up: paused by hand, or sick for longer than its health check bears.
+mend() {
+    paused=$(docker ps -q --filter "label=com.docker.compose.project=$project" --filter status=paused)
+    [ -z "$paused" ] || docker unpause $paused
+}
+
+cure() {
+    sick=$(docker ps -q --filter "label=com.docker.compose.project=$project" --filter health=unhealthy)
+    [ -z "$sick" ] || docker restart $sick
+}
+
 main() {
     settle </dev/null || return
     anew=$(tr '\n' ' ' <"$base/pending")
+    mend </dev/null || return
     compose up -d --remove-orphans ${build:+--build} </dev/null || return
     known=" $(compose config --services </dev/null | tr '\n' ' ')"
     for service in $anew; do
         case $known in *" $service "*) compose up -d --no-deps --force-recreate "$service" </dev/null || return ;; esac
     done
+    cure </dev/null || return
     await </dev/null || return
     containers 'service  {{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.config-hash"}}' >"$base/record.new"
     mv -f "$base/record.new" "$base/record" && rm -f "$base/pending"

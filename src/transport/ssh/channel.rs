@@ -3,27 +3,29 @@
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client};
 
 use crate::transport::ssh::session::Channel;
-use crate::transport::{Lines, Output};
+use crate::transport::{Command, Lines, Output};
 
-/// Runs `command`, feeding `stdin` while both output streams are read. Fails with a reason when the connection
+/// Runs `command`, feeding the input while both output streams are read. Fails with a reason when the connection
 /// went away before the command's status came.
 pub(super) async fn exchange(
     channel: Channel,
     command: &str,
-    stdin: &[u8],
+    input: &Command,
     line: &mut Lines<'_>,
 ) -> Result<Output, String> {
     let (mut from, to) = channel.split();
     let to = Open { channel: Some(to) };
     to.half().exec(true, command).await.map_err(|error| error.to_string())?;
     let feeding = async {
-        // A command may end without having read all of its input; what it left behind tells how it went.
-        let _ = feed(to.half(), stdin).await;
-        std::future::pending::<Output>().await
+        match feed(to.half(), input).await {
+            Err(Unfed::Unreadable(why)) => Err(why),
+            // A command may end without having read all of its input; what it left behind tells how it went.
+            Ok(()) | Err(Unfed::Untaken) => std::future::pending().await,
+        }
     };
     tokio::select! {
         output = drain(&mut from, line) => output,
-        _ = feeding => unreachable!("feeding never ends by itself"),
+        why = feeding => why,
     }
 }
 
@@ -46,9 +48,32 @@ impl Drop for Open {
     }
 }
 
-async fn feed(to: &ChannelWriteHalf<client::Msg>, stdin: &[u8]) -> Result<(), russh::Error> {
-    to.data(stdin).await?;
-    to.eof().await
+/// Why not all of a command's input was fed.
+enum Unfed {
+    Unreadable(String),
+    Untaken,
+}
+
+impl From<russh::Error> for Unfed {
+    fn from(_: russh::Error) -> Self {
+        Self::Untaken
+    }
+}
+
+async fn feed(to: &ChannelWriteHalf<client::Msg>, input: &Command) -> Result<(), Unfed> {
+    to.data(&input.stdin[..]).await?;
+    if let Some(attachment) = &input.attachment {
+        let unreadable = |error| Unfed::Unreadable(format!("{}: {error}", attachment.path.display()));
+        let mut file = attachment.open().await.map_err(unreadable)?;
+        loop {
+            let piece = attachment.next(&mut file).await.map_err(unreadable)?;
+            if piece.is_empty() {
+                break;
+            }
+            to.data(&piece[..]).await?;
+        }
+    }
+    Ok(to.eof().await?)
 }
 
 async fn drain(from: &mut ChannelReadHalf, line: &mut Lines<'_>) -> Result<Output, String> {

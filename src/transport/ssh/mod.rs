@@ -128,7 +128,7 @@ impl Transport for Ssh {
         let _turn = timeout_at(deadline, self.channels.acquire()).await.map_err(|_| late())?;
         let channel = self.open_within(command.timeout.min(CONNECT)).await?;
         let shell_line = self.shell_line(command);
-        let exchange = channel::exchange(channel, &shell_line, &command.stdin, line);
+        let exchange = channel::exchange(channel, &shell_line, command, line);
         timeout_at(deadline, exchange).await.map_err(|_| late())?.map_err(|why| self.lost(why))
     }
 

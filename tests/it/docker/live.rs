@@ -16,12 +16,16 @@ use crate::support::sandbox::Sandbox;
 
 /// What the computer's network has cannot be reached from where the machines are: the image is handed to the engine
 /// from outside.
-async fn hand_over_the_image(engine: &Engine) {
+pub(super) async fn hand_over_the_image(engine: &Engine, packages: &[&str]) {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache/machine");
     let mut world = World::new();
     world.dirs = Dirs { cache, ..world.dirs };
     let provider = world.open([("host", json!(engine.host()))], false).unwrap();
-    let build = Build { release: "debian-13".into(), packages: vec!["busybox-static".into()], mirror: None };
+    let build = Build {
+        release: "debian-13".into(),
+        packages: packages.iter().copied().map(Into::into).collect(),
+        mirror: None,
+    };
     let image = provider.expand(&machine(Image::Build(build))).unwrap().resources.remove(0);
     assert_eq!(image.id().kind(), "docker.image");
     image.create(&world.context()).await.unwrap();
@@ -63,7 +67,7 @@ fn page(sandbox: &Sandbox, port: u16) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn on(sandbox: &Sandbox, machine: &str, command: &[&str]) -> String {
+pub(super) fn on(sandbox: &Sandbox, machine: &str, command: &[&str]) -> String {
     let mut words = vec!["ssh", machine, "--"];
     words.extend_from_slice(command);
     let ran = sandbox.run(words);
@@ -72,7 +76,7 @@ fn on(sandbox: &Sandbox, machine: &str, command: &[&str]) -> String {
 }
 
 /// Resource, action and disruption of each step.
-fn steps(sandbox: &Sandbox) -> Vec<String> {
+pub(super) fn steps(sandbox: &Sandbox) -> Vec<String> {
     let plan: Value = serde_json::from_str(&sandbox.ok("plan -o json").stdout).expect("JSON");
     let text = |step: &Value, key: &str| step[key].as_str().expect("a text").to_owned();
     let steps = plan["steps"].as_array().expect("a list");
@@ -95,7 +99,7 @@ fn labelled(engine: &Engine) -> BTreeMap<&'static str, String> {
 #[tokio::test]
 async fn containers_are_machines_that_follow_every_edit() {
     let engine = Engine::start();
-    hand_over_the_image(&engine).await;
+    hand_over_the_image(&engine, &["busybox-static"]).await;
     let sandbox = sandbox(&engine);
 
     let up = hail(&sandbox, "up -y");

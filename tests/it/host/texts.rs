@@ -43,8 +43,12 @@ impl Site {
             on: vec![name("web")],
             files: vec![here.path().join("compose.yaml")],
             directory: here.path().to_owned(),
+            root: here.path().to_owned(),
             env_files: Vec::new(),
             profiles: Vec::new(),
+            images: Vec::new(),
+            wait: std::time::Duration::from_mins(2),
+            after: Vec::new(),
             at: Path::parse("compose.site"),
         };
         let world = World::running(&machine(None, &json!({})), &BTreeMap::new(), &[&project]);

@@ -1,5 +1,6 @@
 //! What tests are written with.
 
+pub mod archive;
 pub mod backend;
 pub mod chance;
 pub mod hail;

@@ -1,0 +1,366 @@
+//! What a compose file names beside itself: files, folders, other compose files, variables.
+
+use crate::host::compose::document::{Fault, Node, parse};
+
+/// How a compose file uses a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Read by compose on the machine; must be there.
+    Read,
+    /// Read if it is there.
+    MayRead,
+    /// Mounted into a container; an absolute path is the machine's own.
+    Mount,
+}
+
+/// A text and its line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) text: String,
+    pub(super) line: usize,
+}
+
+/// A path in a compose file, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reference {
+    pub(super) path: Written,
+    pub(super) used: Use,
+    /// The services whose containers see the file itself.
+    pub(super) services: Vec<String>,
+    /// Whether it holds variables or a secret: nothing of it is shown.
+    pub(super) covered: bool,
+    /// Whether only a service needs it that no active profile starts.
+    pub(super) idle: bool,
+}
+
+/// A folder that a build is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Build {
+    pub(super) context: Written,
+    /// The Dockerfile in it; `None` where it is written inline, and for contexts beside the first.
+    pub(super) dockerfile: Option<Written>,
+    pub(super) idle: bool,
+}
+
+/// Other compose files, merged with each other, whose paths start from a folder of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Include {
+    pub(super) paths: Vec<Written>,
+    pub(super) directory: Option<Written>,
+    pub(super) env_files: Vec<Written>,
+}
+
+/// A service of another file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Extends {
+    pub(super) file: Written,
+    pub(super) service: String,
+    pub(super) idle: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct References {
+    pub(super) files: Vec<Reference>,
+    pub(super) builds: Vec<Build>,
+    pub(super) includes: Vec<Include>,
+    pub(super) extends: Vec<Extends>,
+    /// Texts in which variables are filled in.
+    pub(super) texts: Vec<Written>,
+    /// Variables that are taken from the environment as they are.
+    pub(super) passed: Vec<Written>,
+    /// What only this computer has, and what to do about it.
+    pub(super) refused: Vec<(Written, &'static str)>,
+}
+
+/// Paths, as written, of which nothing is shown; `None` for a text that cannot be read.
+pub(super) fn covered(text: &str) -> Option<Vec<String>> {
+    let found = references(text, &[]).ok()?;
+    let files = found.files.into_iter().filter(|file| file.covered).map(|file| file.path.text);
+    let included = found.includes.into_iter().flat_map(|include| include.env_files).map(|file| file.text);
+    Some(files.chain(included).collect())
+}
+
+/// Whether an address is fetched by whoever reads the compose file, wherever that is.
+pub(super) fn is_remote(path: &str) -> bool {
+    path.contains("://") || ["git@", "github.com/", "oci:"].iter().any(|start| path.starts_with(start))
+}
+
+/// Finds everything that the text of a compose file names. `profiles` are those switched on.
+pub(super) fn references(text: &str, profiles: &[String]) -> Result<References, Fault> {
+    let root = document(text)?;
+    let mut found = References { texts: texts(&root), ..References::default() };
+    for include in root.get("include").into_iter().flat_map(Node::items) {
+        let paths = if include.is_map() { include.get("path") } else { Some(include) };
+        found.includes.push(Include {
+            paths: written_all(paths),
+            directory: include.get("project_directory").and_then(written),
+            env_files: written_all(include.get("env_file")),
+        });
+    }
+    for (name, service) in root.get("services").into_iter().flat_map(Node::map) {
+        found.service(name, service, is_idle(service, profiles));
+    }
+    for section in ["configs", "secrets"] {
+        for (name, entry) in root.get(section).into_iter().flat_map(Node::map) {
+            found.passed.extend(entry.get("environment").and_then(written));
+            let Some(path) = entry.get("file").and_then(written) else { continue };
+            let (services, idle) = users(&root, section, name, profiles);
+            let covered = section == "secrets";
+            found.files.push(Reference { path, used: Use::Mount, services, covered, idle });
+        }
+    }
+    found.folders_behind_volumes(&root);
+    Ok(found)
+}
+
+/// What one service needs that another file extends, with those of the same file that it extends itself.
+pub(super) fn of_service(text: &str, name: &str) -> Result<References, Fault> {
+    let root = document(text)?;
+    let mut found = References::default();
+    let (mut name, mut seen) = (name, Vec::new());
+    while let Some(service) = root.get("services").and_then(|services| services.get(name)) {
+        if seen.contains(&name) {
+            break;
+        }
+        found.service(name, service, false);
+        found.texts.extend(texts(service));
+        seen.push(name);
+        let base = service.get("extends").filter(|extends| extends.get("file").is_none());
+        let base = base.and_then(|extends| extends.get("service").unwrap_or(extends).text());
+        name = base.unwrap_or_default();
+    }
+    Ok(found)
+}
+
+fn document(text: &str) -> Result<Node, Fault> {
+    let root = parse(text)?;
+    let wrong = |line, why: &str| Err(Fault { line, why: why.to_owned() });
+    if !root.is_map() {
+        return wrong(root.line, "this is no compose file: it begins with no map");
+    }
+    for section in ["services", "configs", "secrets", "volumes", "networks"] {
+        if let Some(node) = root.get(section).filter(|node| !node.is_map()) {
+            return wrong(node.line, &format!("`{section}` is a map of them by name"));
+        }
+    }
+    let mut services = root.get("services").into_iter().flat_map(Node::map);
+    if let Some((name, service)) = services.find(|(_, service)| !service.is_map() && !service.is_nothing()) {
+        return wrong(service.line, &format!("service `{name}` is a map of its settings"));
+    }
+    drop(services);
+    Ok(root)
+}
+
+fn is_idle(service: &Node, profiles: &[String]) -> bool {
+    let own: Vec<_> = service.get("profiles").into_iter().flat_map(Node::items).filter_map(Node::text).collect();
+    let active = |own: &&str| profiles.iter().any(|profile| profile == "*" || profile == own);
+    !own.is_empty() && !own.iter().any(active)
+}
+
+impl References {
+    fn add(&mut self, paths: Vec<Written>, used: Use, covered: bool, idle: bool) {
+        let reference = |path| Reference { path, used, services: Vec::new(), covered, idle };
+        self.files.extend(paths.into_iter().map(reference));
+    }
+
+    fn service(&mut self, name: &str, service: &Node, idle: bool) {
+        for entry in service.get("env_file").into_iter().flat_map(list_or_map) {
+            let required = entry.get("required").and_then(Node::text) != Some("false");
+            let path = if entry.is_map() { entry.get("path") } else { Some(entry) };
+            self.add(written_all(path), if required { Use::Read } else { Use::MayRead }, true, idle);
+        }
+        self.add(written_all(service.get("label_file")), Use::Read, false, idle);
+        self.passed.extend(passed(service.get("environment")));
+        if let Some(extends) = service.get("extends") {
+            let base = extends.get("service").and_then(Node::text).unwrap_or_default().to_owned();
+            let file = extends.get("file").and_then(written);
+            self.extends.extend(file.map(|file| Extends { file, service: base, idle }));
+        }
+        let mounts = service.get("volumes").into_iter().flat_map(Node::items).filter_map(bind_source);
+        let services = vec![name.to_owned()];
+        self.files.extend(mounts.map(|path| Reference {
+            path,
+            used: Use::Mount,
+            services: services.clone(),
+            covered: false,
+            idle,
+        }));
+        if let Some(build) = service.get("build") {
+            self.build(build, idle);
+        }
+    }
+
+    fn build(&mut self, build: &Node, idle: bool) {
+        let here = |text: &str| Written { text: text.to_owned(), line: build.line };
+        let context = written(build).or_else(|| build.get("context").and_then(written)).unwrap_or_else(|| here("."));
+        let dockerfile = build.get("dockerfile").and_then(written).unwrap_or_else(|| here("Dockerfile"));
+        let dockerfile = build.get("dockerfile_inline").is_none().then_some(dockerfile);
+        self.builds.push(Build { context, dockerfile, idle });
+        self.passed.extend(passed(build.get("args")));
+        if let Some(ssh) = build.get("ssh").filter(|_| !idle) {
+            let line = ssh.line;
+            let text = "a build on the machine is lent no SSH keys of this computer: `build.ssh`".to_owned();
+            self.refused
+                .push((Written { text, line }, "use a build secret, or build the image here and list it in `images`"));
+        }
+        let more = build.get("additional_contexts");
+        let named = more.into_iter().flat_map(Node::map).filter_map(|(_, value)| written(value));
+        let listed = more.into_iter().flat_map(Node::items).filter_map(|pair| {
+            let text = pair.text()?.split_once('=')?.1.to_owned();
+            Some(Written { text, line: pair.line })
+        });
+        let is_folder = |context: &Written| !["service:", "target:"].iter().any(|kind| context.text.starts_with(kind));
+        let more = named.chain(listed).filter(is_folder);
+        self.builds.extend(more.map(|context| Build { context, dockerfile: None, idle }));
+    }
+
+    /// A named volume may be a folder: `driver_opts: { type: none, o: bind, device: ./data }`.
+    fn folders_behind_volumes(&mut self, root: &Node) {
+        for (_, volume) in root.get("volumes").into_iter().flat_map(Node::map) {
+            let Some(options) = volume.get("driver_opts") else { continue };
+            let is_bind = options.get("o").and_then(Node::text).is_some_and(|o| o.split(',').any(|o| o == "bind"));
+            let device = options.get("device").and_then(written).filter(|_| is_bind);
+            self.add(device.into_iter().collect(), Use::Mount, false, false);
+        }
+    }
+}
+
+/// Services that name this config or secret, and whether none of them is started.
+fn users(root: &Node, section: &str, name: &str, profiles: &[String]) -> (Vec<String>, bool) {
+    let names = |entry: &Node| entry.text().or_else(|| entry.get("source")?.text()) == Some(name);
+    let names_it = |service: &Node| {
+        let own = service.get(section).into_iter().flat_map(Node::items);
+        let build = service.get("build").and_then(|build| build.get(section)).into_iter().flat_map(Node::items);
+        (own.chain(build)).any(names)
+    };
+    let users: Vec<_> =
+        root.get("services").into_iter().flat_map(Node::map).filter(|(_, service)| names_it(service)).collect();
+    let idle = !users.is_empty() && users.iter().all(|(_, service)| is_idle(service, profiles));
+    (users.into_iter().map(|(name, _)| name.to_owned()).collect(), idle)
+}
+
+/// The host side of a bind mount, when it is a path: a bare word is a volume.
+fn bind_source(volume: &Node) -> Option<Written> {
+    if volume.is_map() {
+        let bind = volume.get("type").and_then(Node::text) == Some("bind");
+        return volume.get("source").and_then(written).filter(|_| bind);
+    }
+    let text = volume.text()?;
+    // A colon inside `${VAR:-x}` does not end the source.
+    let mut depth = 0;
+    let end = text.find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ':' && depth == 0
+    })?;
+    let source = &text[..end];
+    let line = volume.line;
+    source.starts_with(['.', '/', '~', '$']).then(|| Written { text: source.to_owned(), line })
+}
+
+/// Variables without a value of their own.
+fn passed(environment: Option<&Node>) -> Vec<Written> {
+    let listed = environment.into_iter().flat_map(Node::items).filter_map(written);
+    let listed = listed.filter(|entry| !entry.text.contains(['=', '$']));
+    let bare = |(name, value): (&str, &Node)| Written { text: name.to_owned(), line: value.line };
+    let named = environment.into_iter().flat_map(Node::map).filter(|(_, value)| value.is_nothing()).map(bare);
+    listed.chain(named).collect()
+}
+
+/// The items of a list, or the one that stands alone.
+fn list_or_map(node: &Node) -> impl Iterator<Item = &Node> {
+    node.items().chain(node.is_map().then_some(node))
+}
+
+fn texts(node: &Node) -> Vec<Written> {
+    let values = node.values().into_iter().filter(|(text, _)| text.contains('$'));
+    values.map(|(text, line)| Written { text: text.to_owned(), line }).collect()
+}
+
+fn written(node: &Node) -> Option<Written> {
+    Some(Written { text: node.text()?.to_owned(), line: node.line })
+}
+
+fn written_all(node: Option<&Node>) -> Vec<Written> {
+    node.into_iter().flat_map(Node::items).filter_map(written).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Use, of_service, references};
+
+    const TEXT: &str = "include: [other.yaml, { path: [a.yaml, b.yaml], env_file: a.env, project_directory: sub }]
+x-base: &base { env_file: base.env }
+services:
+  web:
+    <<: *base
+    build: { context: ./app, dockerfile: Containerfile, additional_contexts: { lib: ../lib, base: 'service:db' } }
+    volumes: ['./html:/srv:ro', 'data:/data', '${CONF:-./conf}:/etc/web', { type: bind, source: /run/x, target: /x }]
+    configs: [main]
+    develop: { watch: [{ path: ./src, action: sync, target: /src }] }
+  db:
+    build: db
+    environment: [PASSED, A=b]
+    env_file: [{ path: db.env, required: false }]
+    label_file: !override labels
+    extends: { file: common.yaml, service: db }
+  tool: { profiles: [tools], env_file: tool.env }
+configs: { main: { file: ./main.conf } }
+secrets: { key: { environment: KEY } }
+volumes: { data: { driver_opts: { type: none, o: 'bind,ro', device: ./data } } }
+";
+
+    #[test]
+    fn every_kind_of_path_is_found() {
+        let found = references(TEXT, &[]).unwrap();
+        let files: Vec<_> = found
+            .files
+            .iter()
+            .map(|f| (f.path.text.as_str(), f.path.line, f.used, f.services.join(" "), f.idle))
+            .collect();
+        let none = String::new;
+        let web = || "web".to_owned();
+        assert_eq!(
+            files,
+            [
+                ("base.env", 2, Use::Read, none(), false),
+                ("./html", 7, Use::Mount, web(), false),
+                ("${CONF:-./conf}", 7, Use::Mount, web(), false),
+                ("/run/x", 7, Use::Mount, web(), false),
+                ("db.env", 13, Use::MayRead, none(), false),
+                ("labels", 14, Use::Read, none(), false),
+                ("tool.env", 16, Use::Read, none(), true),
+                ("./main.conf", 17, Use::Mount, web(), false),
+                ("./data", 19, Use::Mount, none(), false),
+            ]
+        );
+        let contexts: Vec<_> = found
+            .builds
+            .iter()
+            .map(|b| (b.context.text.as_str(), b.dockerfile.as_ref().map(|d| d.text.as_str())))
+            .collect();
+        assert_eq!(contexts, [("./app", Some("Containerfile")), ("../lib", None), ("db", Some("Dockerfile"))]);
+        let includes: Vec<_> =
+            found.includes.iter().map(|i| (i.paths.len(), i.env_files.len(), i.directory.is_some())).collect();
+        assert_eq!(includes, [(1, 0, false), (2, 1, true)]);
+        assert_eq!(found.extends[0].file.text, "common.yaml");
+        assert_eq!(found.passed.iter().map(|p| p.text.as_str()).collect::<Vec<_>>(), ["PASSED", "KEY"]);
+        assert!(!references(TEXT, &["tools".to_owned()]).unwrap().files.iter().any(|file| file.idle));
+    }
+
+    #[test]
+    fn of_a_file_that_is_extended_only_the_service_counts() {
+        let text = "services:\n  a: { extends: b, env_file: a.env }\n  b: { extends: { service: a }, env_file: b.env }\n  c: { build: gone }\n";
+        let found = of_service(text, "a").unwrap();
+        assert_eq!(found.files.iter().map(|f| f.path.text.as_str()).collect::<Vec<_>>(), ["a.env", "b.env"]);
+        assert_eq!(found.builds, []);
+    }
+
+    #[test]
+    fn what_is_no_compose_file_is_told_with_its_line() {
+        let fault = |text| references(text, &[]).unwrap_err();
+        assert_eq!((fault("- a\n").line, fault("services:\n  - web\n").line), (1, 2));
+        assert_eq!(fault("services:\n  web: nginx\n").why, "service `web` is a map of its settings");
+        let text = "services:\n  web:\n    build:\n      ssh: [default]\n";
+        assert_eq!(references(text, &[]).unwrap().refused[0].0.line, 4);
+    }
+}
