@@ -35,7 +35,9 @@ fn in_order(scope: &mut Scope<'_>, projects: &BTreeMap<Name, ComposeProject>) {
     for project in projects.values() {
         for (i, name) in project.after.iter().enumerate().filter(|(_, name)| !is_declared(name)) {
             let note = Note::error(project.at.join("after").join(i), format!("no compose project is called `{name}`"));
-            notes.push(note.hint(note::suggestion(name.as_str(), projects.keys().map(Name::as_str))));
+            let others: Vec<_> = projects.keys().filter(|other| **other != project.name).map(Name::as_str).collect();
+            let known = (!others.is_empty()).then(|| note::suggestion(name.as_str(), others.iter().copied()));
+            notes.push(note.hint(known.unwrap_or_else(|| "declare it under `compose`".to_owned())));
         }
         if let Some(way) = way_back(projects, &project.name).filter(|way| way.iter().min() == way.first()) {
             let names: Vec<_> = way.iter().chain(way.first()).map(|name| format!("`{name}`")).collect();

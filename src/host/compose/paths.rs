@@ -77,10 +77,11 @@ pub(super) fn interpolate(text: &str, variables: &Variables) -> Result<String, U
             rest = after;
         } else {
             let (name, after) = after.split_at(after.find(|c: char| !is_name(c)).unwrap_or(after.len()));
-            if name.is_empty() {
-                result.push('$');
-            } else {
+            if name.starts_with(|c: char| !c.is_ascii_digit()) {
                 result.push_str(&value(name, variables)?);
+            } else {
+                result.push('$');
+                result.push_str(name);
             }
             rest = after;
         }
@@ -145,7 +146,7 @@ mod tests {
         let check = |text: &str| interpolate(text, &known).unwrap();
         assert_eq!(check("$DIR/${NAME}"), "./conf/a b");
         assert_eq!(check("${EMPTY:-d}${EMPTY-d}${NONE-e}$$x${LATE}$FIRST"), "de$xx1");
-        assert_eq!(check("${NONE:-${DIR:-x}/y}${NAME:+${FIRST}}${NONE+x} $ "), "./conf/y1 $ ");
+        assert_eq!(check("${NONE:-${DIR:-x}/y}${NAME:+${FIRST}}${NONE+x} $ $1"), "./conf/y1 $ $1");
         assert_eq!(check("$SUB$RAW${LONG}$LAST"), "./conf/sub$DIRa\nbx");
         assert_eq!(interpolate("${NONE}", &known), Err(Unfilled::Unset("NONE".into())));
         assert_eq!(interpolate("${EMPTY:?}", &known), Err(Unfilled::Required("EMPTY".into())));
