@@ -24,9 +24,29 @@ pub(super) fn failure(project: &str, said: &str) -> Failure {
             "log the machine in there: `registries: {{ \"{registry}\": {{ username: …, password: {{ env: … }} }} }}`, or look for a misspelt image"
         ));
     }
-    let error = lines().rev().find(|line| line.to_lowercase().starts_with("error"));
-    let error = error.map_or_else(|| "failed".to_owned(), |error| format!("failed: {error}"));
-    Failure::new(format!("`docker compose up` of {project} {error}")).detail(said)
+    let error = error(said).map(|error| format!(": {error}")).unwrap_or_default();
+    let failure = Failure::new(format!("`docker compose up` of {project} failed{error}")).detail(said);
+    if !said.contains(OLD) {
+        return failure;
+    }
+    failure.hint(
+        "docker-compose 1.29, which Debian 12 has, knows no keys that came later: leave them out, or take Debian 13",
+    )
+}
+
+/// What an older compose says of a file that it does not understand.
+const OLD: &str = "is invalid because:";
+
+/// The line that says what went wrong.
+fn error(said: &str) -> Option<&str> {
+    let is_error = |line: &&str| {
+        line.to_lowercase().starts_with("error")
+            || line.starts_with("failed to solve: ")
+            || line.contains("returned a non-zero code: ")
+    };
+    let why = said.split_once(OLD).and_then(|(_, rest)| rest.lines().map(str::trim).find(|line| !line.is_empty()));
+    let lines = || said.lines().map(str::trim).rev().filter(|line| !line.is_empty());
+    why.or_else(|| lines().find(is_error)).or_else(|| lines().next())
 }
 
 /// The registry that does not hand out an image, and its words.
@@ -59,6 +79,23 @@ mod tests {
         let denied = denied.replace("acme/", "reg.example:5000/acme/");
         assert!(message(&denied).starts_with("registry reg.example:5000 refuses"));
         assert!(failure("site", head).hint.unwrap().contains("`registries: { \"127.0.0.1:5000\": {"));
+    }
+
+    #[test]
+    fn a_build_and_an_older_compose_say_what_went_wrong() {
+        let message = |said: &str| failure("site", said).message;
+        let build = "#8 ERROR: process did not complete\n------\nfailed to solve: process \"/bin/sh -c make\" did not complete: exit code: 2\n";
+        assert!(
+            message(build)
+                .ends_with("failed: failed to solve: process \"/bin/sh -c make\" did not complete: exit code: 2")
+        );
+        assert!(message("no service selected\n").ends_with("failed: no service selected"));
+        let old = "The Compose file './compose.yaml' is invalid because:\n'include' does not match any of the regexes: '^x-'\nYou might\n";
+        assert_eq!(
+            message(old),
+            "`docker compose up` of site failed: 'include' does not match any of the regexes: '^x-'"
+        );
+        assert!(failure("site", old).hint.unwrap().starts_with("docker-compose 1.29"));
     }
 
     #[test]

@@ -105,9 +105,11 @@ await() {
                 ;;
         esac
     done
+    # As many lines of each as are shown of all together.
+    few=$((18 / $(printf '%s\n' "$now" | grep -vc '^ok ')))
     printf '%s\n' "$now" | grep -v '^ok ' | while read -r _ service id _ why; do
         echo "failed: $service $why"
-        docker logs --tail 15 "$id" 2>&1
+        docker logs --tail "$few" "$id" 2>&1
     done
     return 11
 }

@@ -53,7 +53,7 @@ machines:
 
 const PROJECTS: &str = "compose:
   site: { on: web, files: [site/compose.yaml], after: [kv], images: [box.tar], wait: 10s }
-  kv: { on: web, directory: kv, images: [box.tar] }
+  kv: { on: web, files: [kv/compose.yaml, kv/more.yaml], env-files: [kv/live.env], images: [box.tar] }
 ";
 
 /// The busybox that machines have.
@@ -73,6 +73,8 @@ fn sandbox(engine: &Engine, busybox: &[u8]) -> Sandbox {
         Sandbox::with(&format!("{MACHINES}{providers}{PROJECTS}")).sharing_images().in_network_of(engine.pid());
     for (name, text) in [
         ("kv/compose.yaml", KV),
+        ("kv/more.yaml", "services: { kv: { environment: { COLOUR: '${COLOUR:?}' } } }\n"),
+        ("kv/live.env", "COLOUR=green\n"),
         ("site/compose.yaml", SITE),
         ("site/greeting", "hello\n"),
         (
@@ -158,6 +160,7 @@ fn everything_comes_along_in_order(sandbox: &Sandbox) {
         docker(sandbox, "exec site-web-1 sh -c 'cd /app && echo $(ls -a . keep)'"),
         ".: . .. .dockerignore index.html keep keep: . .. b.log"
     );
+    assert_eq!(docker(sandbox, "exec kv-kv-1 sh -c 'echo $COLOUR'"), "green");
     assert_eq!(docker(sandbox, "exec site-web-1 cat /run/secrets/password /greeting"), "hunter2\nhello");
     assert_eq!(docker(sandbox, "exec site-web-1 stat -c %a /run/secrets/password"), "600");
     assert_eq!(
@@ -175,6 +178,13 @@ fn a_change_touches_one_service(sandbox: &Sandbox) {
     assert_eq!(docker(sandbox, "exec site-web-1 cat /greeting"), "good day");
     sandbox.edit("site/app/index.html", "first", "second");
     assert_eq!(touched(sandbox), ["web"], "it was built anew");
+    sandbox.edit("kv/live.env", "green", "blue");
+    assert_eq!(touched(sandbox), ["kv"]);
+    sandbox.edit("site/compose.yaml", "include: [../common/side.yaml]\n", "");
+    assert_eq!(touched(sandbox), ["side"]);
+    assert!(!containers(sandbox).contains_key("side"), "it left the files");
+    sandbox.edit("site/compose.yaml", "services:\n", "include: [../common/side.yaml]\nservices:\n");
+    assert_eq!(touched(sandbox), ["side"]);
     sandbox.write("common/www/new", "");
     assert_eq!(touched(sandbox), [""; 0], "it simply appears");
     docker(sandbox, "exec site-side-1 cat /www/new");
@@ -255,9 +265,9 @@ fn failures_say_why(sandbox: &Sandbox) {
             assert!(failed.stderr.contains(word), "{word}:\n{}", failed.stderr);
         }
         sandbox.write(name, &before);
-        sandbox.ok("up -y");
-        sandbox.assert_converged();
     }
+    sandbox.ok("up -y");
+    sandbox.assert_converged();
 }
 
 /// Debian's `docker-registry`, on the machine itself.
