@@ -128,7 +128,7 @@ project() {
     [ ! -e "$1/pending" ] || echo pending
     cat "$1/record"
     sed 's/^/image  /' "$1/images"
-    cd "$1/current" || return
+    cd -P "$1/current" || return
     no_links "$1/manifest" | xargs -r -d '\n' sha256sum --
     no_links "$1/manifest" | xargs -r -d '\n' stat -c 'mode %a  %n' --
     while IFS= read -r file; do
@@ -136,7 +136,10 @@ project() {
     done <"$1/manifest"
 }
 
-no_links() { while IFS= read -r file; do [ -h "$file" ] || printf '%s\n' "$file"; done <"$1"; }
+# Those files of a list that are there without a link on the way: a container may have put one there.
+no_links() {
+    xargs -r -d '\n' realpath -m -- <"$1" | awk -v here="$PWD" 'NR == FNR { name[FNR] = $0; next } $0 == here "/" name[FNR] { print name[FNR] }' "$1" -
+}
 
 look </dev/null 2>/dev/null
 exit 0

@@ -22,12 +22,14 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 pub use drives::{Drives, Seen};
 
 pub use compose::bundle::{Bundle, Error as BundleError};
 
 use crate::cloud_init::drive::{self, Search, Why};
-use crate::desired::{ComposeProject, Disk, Machine, Medium, ROOT};
+use crate::desired::{ComposeProject, Disk, Machine, Medium, ROOT, Secret};
 use crate::host::access::Access;
 use crate::host::authorized::Authorized;
 use crate::host::compose::project::{self, Project};
@@ -44,6 +46,9 @@ use crate::resource::Resource;
 use crate::transport::Transport;
 use crate::transport::ssh::{Connections, Endpoint};
 
+/// A password, or why it cannot be had.
+type Password = Result<SecretString, String>;
+
 type Dial = dyn Fn(Endpoint) -> Arc<dyn Transport> + Send + Sync;
 
 /// How machines are reached: a way to connect and the holder of the project's private key.
@@ -52,6 +57,7 @@ pub struct Hosts {
     key: ResourceId,
     keyring: Arc<Keyring>,
     drives: Drives,
+    passwords: tokio::sync::Mutex<Vec<(Secret, Password)>>,
 }
 
 impl std::fmt::Debug for Hosts {
@@ -79,7 +85,18 @@ impl Hosts {
         key: ResourceId,
         keyring: Arc<Keyring>,
     ) -> Self {
-        Self { dial: Box::new(dial), key, keyring, drives: Drives::default() }
+        Self { dial: Box::new(dial), key, keyring, drives: Drives::default(), passwords: tokio::sync::Mutex::default() }
+    }
+
+    /// Looks a password up, once in a run however many machines it is for: a program may be asked that asks a person.
+    async fn password(&self, secret: &Secret) -> Password {
+        let mut known = self.passwords.lock().await;
+        if let Some((_, password)) = known.iter().find(|(other, _)| other == secret) {
+            return password.clone();
+        }
+        let password = secret.reveal().await.map_err(|why| why.to_string());
+        known.push((secret.clone(), password.clone()));
+        password
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use crate::desired;
@@ -56,6 +57,11 @@ impl Reach {
     /// The resource that shows the project's key.
     pub(crate) fn key(&self) -> &ResourceId {
         &self.hosts.key
+    }
+
+    /// A password that the machine is to know, or why it cannot be had.
+    pub(crate) async fn password(&self, secret: &desired::Secret) -> Result<SecretString, String> {
+        self.hosts.password(secret).await
     }
 
     /// Why nothing on the machine can be read now; `None` when it can.

@@ -124,7 +124,7 @@ impl Registries {
     async fn reveal(&self) -> Result<BTreeMap<String, String>, String> {
         let mut logins = BTreeMap::new();
         for registry in &self.wanted {
-            let password = registry.password.reveal().await;
+            let password = self.reach.password(&registry.password).await;
             let password = password.map_err(|why| format!("the password of registry {}: {why}", registry.address))?;
             let login = STANDARD.encode(format!("{}:{}", registry.username, password.expose_secret()));
             logins.insert(registry.address.clone(), login);

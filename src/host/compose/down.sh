@@ -1,5 +1,5 @@
-# Takes a project down and forgets it; its volumes stay, and so does what containers wrote into its folders. Arguments: the project's name, seconds to wait for
-# an earlier run. lock.sh stands in front.
+# Takes a project down and forgets it; its volumes stay, and so does what containers wrote into its folders. Arguments: the
+# project's name, seconds to wait for an earlier run. lock.sh and folders.sh stand in front.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin COMPOSE_ANSI=never
 trap '' PIPE HUP
 project=$1 limit=$2
@@ -22,6 +22,7 @@ main() {
 # Whose the folder is is forgotten last: a run that is cut off is gone on with.
 forget() {
     rm -rf "$base.new" "$base/record" "$base/images"
+    [ ! -e "$base/manifest" ] || clear_way "$base/current" "$base/manifest"
     [ ! -e "$base/manifest" ] || while IFS= read -r file; do rm -f "$base/current/$file"; done <"$base/manifest"
     find "$base" -mindepth 1 -depth -type d -empty -delete
     if [ -d "$base/current" ]; then

@@ -25,9 +25,9 @@ use crate::value::{Attributes, json, plain};
 
 pub(crate) const KIND: Kind = "compose.project";
 
-const UP: &str = concat!(include_str!("../lock.sh"), include_str!("up.sh"));
+const UP: &str = concat!(include_str!("../lock.sh"), include_str!("folders.sh"), include_str!("up.sh"));
 const LOAD: &str = concat!(include_str!("../lock.sh"), include_str!("load.sh"));
-const DOWN: &str = concat!(include_str!("../lock.sh"), include_str!("down.sh"));
+const DOWN: &str = concat!(include_str!("../lock.sh"), include_str!("folders.sh"), include_str!("down.sh"));
 
 /// Builds and pulls included.
 const LIMIT: Duration = Duration::from_mins(30);

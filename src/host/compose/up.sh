@@ -1,6 +1,6 @@
 # Takes a bundle from standard input, puts its files in place and brings the project up. Once begun it needs nobody at the
 # other end. Arguments: the project's name, seconds its containers may take to come up, `build` or nothing.
-# lock.sh stands in front.
+# lock.sh and folders.sh stand in front.
 #
 # The folder containers mount from stays the same one, and so do its subfolders: files are renamed into them. A container that
 # mounts a single file keeps seeing the old one, so its service is made anew.
@@ -37,6 +37,8 @@ settle() {
 
     { cat "$base/manifest"; echo; cat "$new/manifest"; } | sort -u >"$base/manifest.both"
     mv -f "$base/manifest.both" "$base/manifest"
+    sed 's|$|/.|' "$new/folders" | cat "$base/manifest" - >"$new/ways"
+    clear_way "$base/current" "$new/ways"
     while IFS= read -r file; do
         [ -z "$file" ] || grep -qxF -e "$file" "$new/manifest" || rm -f "$base/current/$file"
     done <"$base/manifest"

@@ -92,6 +92,7 @@ fn sandbox(engine: &Engine, busybox: &[u8]) -> Sandbox {
         ),
         ("common/base/labels", "of=base\n"),
         ("common/www/run", "#!/bin/sh\n"),
+        ("common/www/sub/page", "ours\n"),
         ("keys/password", "hunter2\n"),
     ] {
         sandbox.write(name, text);
@@ -137,6 +138,7 @@ async fn compose_projects_follow_every_edit() {
     everything_comes_along_in_order(&sandbox);
     a_change_touches_one_service(&sandbox);
     what_happened_behind_our_back_is_repaired(&sandbox);
+    links_where_folders_were_lead_nowhere(&sandbox);
     images_come_from_archives(&sandbox, &busybox);
     failures_say_why(&sandbox);
     a_private_registry_hands_out_images_to_who_is_logged_in(&sandbox);
@@ -220,6 +222,16 @@ fn what_happened_behind_our_back_is_repaired(sandbox: &Sandbox) {
     let plan = sandbox.ok("plan").stdout;
     assert!(plan.contains("files.site/greeting") && plan.contains("files.common/www/start"), "{plan}");
     assert_eq!(touched(sandbox), ["web"]);
+}
+
+/// Nothing is written through a link that somebody, a container perhaps, put where a folder of ours was.
+fn links_where_folders_were_lead_nowhere(sandbox: &Sandbox) {
+    let script =
+        "mkdir /root/trap && cd /var/lib/machine/compose/site/current/common/www && rm -r sub && ln -s /root/trap sub";
+    on(sandbox, "web", &["sudo", "sh", "-c", script]);
+    assert_eq!(touched(sandbox), [""; 0]);
+    assert_eq!(on(sandbox, "web", &["sudo", "ls", "-A", "/root/trap"]), "");
+    assert_eq!(docker(sandbox, "exec site-side-1 cat /www/sub/page"), "ours");
 }
 
 fn images_come_from_archives(sandbox: &Sandbox, busybox: &[u8]) {

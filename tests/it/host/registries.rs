@@ -72,6 +72,17 @@ async fn another_password_or_user_is_noticed_and_none_is_told() {
 }
 
 #[tokio::test]
+async fn a_password_is_asked_for_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["sh", "-c", "echo asked >>asked; echo hunter2"].map(str::to_owned).to_vec();
+    let world = world(Secret::Command { words, folder: folder.path().to_owned() });
+    world.script.answer(FACTS, facts(&there(BOB, "reg.example:5000")));
+    assert_eq!(world.changes("host.registries").await, []);
+    assert_eq!(world.changes("host.registries").await, []);
+    assert_eq!(std::fs::read_to_string(folder.path().join("asked")).unwrap(), "asked\n");
+}
+
+#[tokio::test]
 async fn a_password_that_cannot_be_had_is_no_reason_to_log_out() {
     let world = world(Secret::Variable("MACHINE_TEST_NO_SUCH_VARIABLE".into()));
     world.script.answer(FACTS, facts(&there(BOB, "reg.example:5000")));
