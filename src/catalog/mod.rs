@@ -10,7 +10,7 @@ use crate::catalog::group::Group;
 use crate::cloud_init::{budget, encode};
 use crate::desired::{ComposeProject, Desired, Machine, Timeouts};
 use crate::dirs::Dirs;
-use crate::host::{self, Drives, Hosts};
+use crate::host::{self, Contexts, Drives, Hosts};
 use crate::id::{Name, ResourceId};
 use crate::keyring::{self, Key, Keyring};
 use crate::note::{Note, suggestion};
@@ -84,11 +84,18 @@ pub fn expand(desired: &Desired, dirs: &Dirs, keyring: &Arc<Keyring>) -> Result<
         return Err(notes);
     }
     let idle = idle_providers(desired, dirs, &key);
-    let hosts = Arc::new(Hosts::over_ssh(Connections::default(), key.clone(), Arc::clone(keyring)));
+    let contexts = Contexts::new(dirs, &desired.owner);
+    let hosts = Hosts::over_ssh(Connections::default(), key.clone(), Arc::clone(keyring));
+    let hosts = Arc::new(hosts.with_contexts(contexts.clone().filter(|_| desired.contexts)));
     let mut catalog = Catalog {
         resources: vec![Arc::new(Key::new(keyring, &desired.owner))],
         drives: hosts.drives(),
-        sources: providers.values().chain(&idle).map(|provider| Arc::clone(provider) as Arc<dyn Source>).collect(),
+        sources: providers
+            .values()
+            .chain(&idle)
+            .map(|provider| Arc::clone(provider) as Arc<dyn Source>)
+            .chain(contexts.map(|contexts| Arc::new(contexts) as Arc<dyn Source>))
+            .collect(),
         providers,
         machines: BTreeMap::new(),
         protected: desired.machines.iter().filter_map(|(n, m)| Some((n.to_string(), m.protect.clone()?))).collect(),

@@ -136,6 +136,8 @@ pub(super) enum Verb {
     List(List),
     /// Show how every resource is
     Status(Status),
+    /// Print the settings that make `docker` talk to a machine's engine: eval "$(machine env web)"
+    Env(Env),
     /// Open a shell on a machine, or run a command there
     Ssh(Ssh),
     /// Start machines
@@ -152,6 +154,9 @@ pub(super) enum Verb {
     Schema(Schema),
     /// Print the version
     Version(Version),
+    /// What a socket on this computer says to a machine's engine; started by `env` and `up`
+    #[command(hide = true)]
+    DockerTunnel(Tunnel),
     /// The segment between a project's virtual machines; started by `up`
     #[command(hide = true)]
     QemuSwitch(Switch),
@@ -435,4 +440,41 @@ pub(super) struct Version {
 pub(super) struct Switch {
     #[arg(long)]
     pub(super) dir: PathBuf,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Tunnel {
+    #[arg(long)]
+    pub(super) socket: PathBuf,
+    #[arg(long)]
+    pub(super) session: Option<i32>,
+}
+
+#[derive(Debug, Arguments)]
+pub(super) struct Env {
+    /// The machine; not needed where there is only one with an engine
+    pub(super) name: Option<String>,
+    /// Whose syntax to print; your own shell's unless given
+    #[arg(long, value_name = "SHELL")]
+    pub(super) shell: Option<Shell>,
+    /// Print what takes the settings back
+    #[arg(short, long, conflicts_with = "name")]
+    pub(super) unset: bool,
+    /// Add the machine's address to what is reached without a proxy
+    #[arg(long)]
+    pub(super) no_proxy: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    /// bash, zsh and the others that POSIX describes
+    #[value(aliases = ["bash", "zsh", "dash", "ksh", "ash"])]
+    Sh,
+    Fish,
+    #[value(alias = "pwsh")]
+    Powershell,
+    Cmd,
+    #[value(alias = "csh")]
+    Tcsh,
+    Emacs,
 }

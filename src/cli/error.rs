@@ -89,7 +89,8 @@ impl From<crate::custody::Error> for Error {
 
 impl From<crate::resource::Failure> for Error {
     fn from(failure: crate::resource::Failure) -> Self {
-        Self { hint: failure.hint, ..Self::failed(failure.message) }
+        let text = std::iter::once(failure.message).chain(failure.detail).collect::<Vec<_>>().join("\n");
+        Self { hint: failure.hint, ..Self::failed(text) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit code out. Thin callers of `reconcile`.
 
+mod address;
 mod args;
 mod attached;
 mod audit;
@@ -7,6 +8,7 @@ mod claim;
 mod consent;
 mod destroy;
 mod elsewhere;
+mod env;
 mod error;
 mod exit_code;
 mod forget;
@@ -24,10 +26,12 @@ mod run;
 mod saved;
 mod schema;
 mod settings;
+mod shell;
 mod ssh;
 mod status;
 mod switch;
 mod terminal;
+mod tunnel;
 mod up;
 mod validate;
 mod version;
@@ -83,6 +87,7 @@ async fn dispatch(args: &Args) -> Result<Exit, Error> {
         Verb::Forget(verb) => forget::run(global, verb).await,
         Verb::List(verb) => list::run(global, verb).await,
         Verb::Status(verb) => status::run(global, verb).await,
+        Verb::Env(verb) => env::run(global, verb).await,
         Verb::Ssh(verb) => ssh::run(global, verb).await,
         Verb::Start(names) => power::run(global, names, crate::provider::Power::Start).await,
         Verb::Stop(names) => power::run(global, names, crate::provider::Power::Stop).await,
@@ -91,6 +96,7 @@ async fn dispatch(args: &Args) -> Result<Exit, Error> {
         Verb::Graph(verb) => graph::run(global, verb).await,
         Verb::Schema(verb) => Ok(schema::run(verb)),
         Verb::Version(verb) => Ok(version::run(verb)),
+        Verb::DockerTunnel(verb) => tunnel::run(verb).await,
         Verb::QemuSwitch(verb) => switch::run(verb).await,
     }
 }

@@ -6,48 +6,23 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::address::{self, Address};
 use super::args::{Global, Ssh};
 use super::error::Error;
 use super::exit_code::Exit;
 use super::project::Project;
-use crate::provider::output;
-use crate::reconcile::look_at;
-use crate::resource::Observation;
 use crate::transport::{local, quote};
-use crate::value::plain;
 
 pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
     let project = Project::load(global).await?;
-    let names = project.machines_named(std::slice::from_ref(&verb.name))?;
-    let [name] = names.as_slice() else {
-        let all: Vec<_> = names.iter().map(ToString::to_string).collect();
-        return Err(
-            Error::usage(format!("`{}` is several machines", verb.name)).hint(format!("one of {}", all.join(", ")))
-        );
-    };
+    let name = &address::one(&project, &verb.name)?;
     let machine = &project.desired.machines[name];
-    let cx = project.context(super::interrupt::token());
-    let attributes = match look_at(&project.catalog, name, &cx).await {
-        Some(Observation::Present(attributes)) => attributes,
-        Some(Observation::Unreadable(why)) => return Err(Error::failed(format!("{name} cannot be read: {why}"))),
-        Some(Observation::Absent) | None => {
-            let again = project.command("up");
-            return Err(Error::failed(format!("{name} does not exist")).hint(format!("make it: {again}")));
-        }
-    };
-    let text = |key: &str| attributes.get(key).map(plain).unwrap_or_default();
-    if text(output::POWER) != "running" {
-        return Err(Error::failed(format!("{name} is stopped"))
-            .hint(format!("start it: {}", project.command(&format!("start {name}")))));
-    }
-    let Some((host, port)) = text(output::SSH).rsplit_once(':').map(|(h, p)| (h.to_owned(), p.to_owned())) else {
-        return Err(Error::failed(format!("{name} cannot be reached by SSH")));
-    };
+    let Address { host, port, host_key } = Address::of(&project, name).await?;
     let key = match &machine.ssh.identity {
         Some(file) => KeyFile::Kept(file.clone()),
         None => key_file(&project).await?,
     };
-    let known = write_known_hosts(&project, name, &host, &port, &text(output::HOST_KEY))?;
+    let known = write_known_hosts(&project, name, &host, &port, &host_key)?;
     let mut argv = vec!["ssh".to_owned(), "-F".to_owned(), "none".to_owned(), "-p".to_owned(), port];
     argv.extend(["-i".to_owned(), key.path().display().to_string()]);
     for option in ["StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "LogLevel=ERROR"] {

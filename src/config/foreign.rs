@@ -15,12 +15,13 @@ const HERE: &str =
     "where records are kept and what providers do on this computer, only the files, variables and flags here say";
 
 /// What only the files, variables and flags of this computer say.
-const FORBIDDEN: [(&str, &str); 6] = [
+const FORBIDDEN: [(&str, &str); 7] = [
     ("name", "a project's name is whose everything is: only its own files, variables and flags give it"),
     ("id", "a project's id is whose everything is: only its own files, variables and flags give it"),
     ("include", "a text that was got elsewhere names no files here"),
     ("profiles", "profiles are chosen for files: write the settings themselves"),
     ("store", "where records and secrets are kept is not for others to say"),
+    ("contexts", "which Docker contexts this computer has is not for others to say"),
     ("providers", "a provider is of this computer: the programs it runs, the engine it asks, the account it uses"),
 ];
 

@@ -50,6 +50,8 @@ pub struct Desired {
     pub moved: BTreeMap<Name, Vec<Name>>,
     /// For what belongs to no declared machine, such as one that is to be deleted.
     pub timeouts: Timeouts,
+    /// Whether this computer gets a Docker context for each engine.
+    pub contexts: bool,
     pub compose: BTreeMap<Name, ComposeProject>,
 }
 

@@ -9,6 +9,7 @@ mod authorized;
 mod cloud_init;
 mod compose;
 mod contents;
+mod context;
 mod drives;
 mod engine;
 mod facts;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+pub use context::{Contexts, Errand, Passage, name as context_name, serve as serve_tunnel};
 pub use drives::{Drives, Seen};
 
 pub use compose::bundle::{Bundle, Error as BundleError};
@@ -58,6 +60,7 @@ pub struct Hosts {
     keyring: Arc<Keyring>,
     drives: Drives,
     passwords: tokio::sync::Mutex<Vec<(Secret, Password)>>,
+    contexts: Option<Contexts>,
 }
 
 impl std::fmt::Debug for Hosts {
@@ -85,7 +88,14 @@ impl Hosts {
         key: ResourceId,
         keyring: Arc<Keyring>,
     ) -> Self {
-        Self { dial: Box::new(dial), key, keyring, drives: Drives::default(), passwords: tokio::sync::Mutex::default() }
+        Self {
+            dial: Box::new(dial),
+            key,
+            keyring,
+            drives: Drives::default(),
+            passwords: tokio::sync::Mutex::default(),
+            contexts: None,
+        }
     }
 
     /// Looks a password up, once in a run however many machines it is for: a program may be asked that asks a person.
@@ -97,6 +107,12 @@ impl Hosts {
         let password = secret.reveal().await.map_err(|why| why.to_string());
         known.push((secret.clone(), password.clone()));
         password
+    }
+
+    /// Each engine gets one of these on this computer.
+    #[must_use]
+    pub fn with_contexts(self, contexts: Option<Contexts>) -> Self {
+        Self { contexts, ..self }
     }
 }
 
@@ -169,6 +185,7 @@ pub fn expand(
         notes.extend(options::check(engine));
         resources.push(Arc::new(Packages::new(&reach, engine, !projects.is_empty(), &kept)));
         resources.push(Arc::new(Daemon::new(&reach, engine)));
+        resources.extend(hosts.contexts.iter().map(|contexts| contexts.of(&reach)));
     }
     for project in projects {
         if machine.engine.is_none() {

@@ -94,19 +94,22 @@ impl Reach {
     }
 
     pub(crate) fn transport(&self, cx: &Context) -> Result<Arc<dyn Transport>, Failure> {
+        self.endpoint(cx).map(|endpoint| (self.hosts.dial)(endpoint))
+    }
+
+    pub(crate) fn endpoint(&self, cx: &Context) -> Result<Endpoint, Failure> {
         let known = |attribute| {
             self.text(cx, attribute)
                 .ok_or_else(|| Failure::new(format!("{} does not say its `{attribute}` yet", self.machine)))
         };
         let project_key = || self.hosts.keyring.private_key().map_or(Key::Missing, |key| Key::Held(Held::new(key)));
         let key = self.ssh.identity.clone().map_or_else(project_key, Key::File);
-        let endpoint = Endpoint {
+        Ok(Endpoint {
             address: known(output::SSH)?,
             user: self.ssh.user.to_string(),
             host_key: known(output::HOST_KEY)?,
             identity: Identity { key, agent: self.ssh.agent },
-        };
-        Ok((self.hosts.dial)(endpoint))
+        })
     }
 
     /// Runs a command there, in the time given on hardware; output lines become progress. A request to stop does not

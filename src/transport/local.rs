@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -85,13 +85,16 @@ pub async fn attached<S: AsRef<OsStr>>(argv: &[S]) -> io::Result<i32> {
     Ok(code(status))
 }
 
-/// Starts a process that outlives us, its streams in `log`. It must leave our session itself if it is to survive
-/// the terminal. Returns its process id.
-pub fn start<S: AsRef<OsStr>>(program: &Path, arguments: &[S], log: &Path) -> io::Result<u32> {
+/// Starts a process that outlives us, what it says in `log`. It must leave our session itself if it is to survive the
+/// terminal. `input` fits into a pipe. Returns its process id.
+pub fn start<S: AsRef<OsStr>>(program: &Path, arguments: &[S], log: &Path, input: &[u8]) -> io::Result<u32> {
     let log = File::options().create(true).append(true).open(log)?;
+    let (stdin, mut feed) = io::pipe()?;
+    feed.write_all(input)?;
+    drop(feed);
     let child = tokio::process::Command::new(program)
         .args(arguments)
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(log.try_clone()?)
         .stderr(log)
         .current_dir("/")

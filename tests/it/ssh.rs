@@ -17,6 +17,8 @@ use russh::{Channel, ChannelId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+mod tunnel;
+
 struct Server {
     endpoint: Endpoint,
     connections: Arc<AtomicUsize>,
@@ -26,7 +28,11 @@ struct Server {
 struct Login {
     key: PublicKey,
     channels: HashMap<ChannelId, Channel<Msg>>,
+    is_first: bool,
 }
+
+/// Stands before a line on which the first connection ends.
+const FIRST_HANGS_UP: &str = "first-hangs-up; ";
 
 impl Handler for Login {
     type Error = russh::Error;
@@ -51,10 +57,11 @@ impl Handler for Login {
         let line = String::from_utf8(line.to_vec()).unwrap();
         let channel = self.channels.remove(&id).unwrap();
         session.channel_success(id)?;
-        if line == "hang-up" {
+        let rest = line.strip_prefix(FIRST_HANGS_UP);
+        if line == "hang-up" || rest.is_some() && self.is_first {
             return Err(russh::Error::Disconnect);
         }
-        tokio::spawn(run(channel, line));
+        tokio::spawn(run(channel, rest.unwrap_or(&line).to_owned()));
         Ok(())
     }
 }
@@ -106,8 +113,8 @@ impl Server {
         let count = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::SeqCst);
-                let login = Login { key: login.public_key().clone(), channels: HashMap::new() };
+                let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
+                let login = Login { key: login.public_key().clone(), channels: HashMap::new(), is_first };
                 let config = Arc::clone(&config);
                 tokio::spawn(async move {
                     if let Ok(session) = russh::server::run_stream(config, stream, login).await {

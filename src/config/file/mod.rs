@@ -87,6 +87,11 @@ pub struct Machinefile {
     /// Machines that are called otherwise now: they are renamed instead of being made anew. It does no harm to leave this in.
     pub moved: Option<Vec<Moved>>,
 
+    /// Whether this computer gets a Docker context for each engine: `docker --context PROJECT.MACHINE`. As it is about the computer, the
+    /// place for it is rather the user's own settings than a Machinefile that others share.
+    #[schemars(extend("default" = false))]
+    pub contexts: Option<bool>,
+
     /// Compose projects that run on single machines, by name.
     #[schemars(extend("propertyNames" = pattern::name()))]
     pub compose: Option<BTreeMap<String, Compose>>,

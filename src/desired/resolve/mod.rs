@@ -67,7 +67,9 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let mut notes = scope.notes;
     let store = store(config, &mut notes);
     let groups = order::groups(&machines, &members);
-    let desired = owner.map(|owner| Desired { owner, store, providers, machines, groups, moved, timeouts, compose });
+    let contexts = config.file.contexts.unwrap_or_default();
+    let desired =
+        owner.map(|owner| Desired { owner, store, providers, machines, groups, moved, timeouts, contexts, compose });
     notes.extend(desired.iter().flat_map(check));
     // What follows from a fault that was reported already is not said again.
     notes.retain(|note| !config.faults.iter().any(|fault| are_related(fault, &note.path)));

@@ -82,7 +82,7 @@ impl Segment {
         let path = self.folder.path();
         let folder = path.as_os_str();
         let log = self.folder.file(LOG);
-        local::start(&program, &[COMMAND.as_ref(), "--dir".as_ref(), folder], &log)
+        local::start(&program, &[COMMAND.as_ref(), "--dir".as_ref(), folder], &log, b"")
             .map_err(|error| Failure::new(format!("the segment's switch does not start: {error}")))?;
         let end = Instant::now() + START;
         while !self.is_running().await {

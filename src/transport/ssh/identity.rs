@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use russh::keys::ssh_key::LineEnding;
 use russh::keys::{HashAlg, PrivateKey};
 
 /// The private key that is tried, and whether an agent's are.
@@ -36,6 +37,12 @@ impl Held {
     #[must_use]
     pub fn new(key: Arc<PrivateKey>) -> Self {
         Self { fingerprint: key.fingerprint(HashAlg::Sha256).to_string(), key }
+    }
+
+    /// In OpenSSH's form, for another process of ours.
+    #[must_use]
+    pub fn to_openssh(&self) -> Option<String> {
+        self.key.to_openssh(LineEnding::LF).ok().map(|text| text.to_string())
     }
 }
 

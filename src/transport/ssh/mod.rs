@@ -6,6 +6,7 @@
 mod channel;
 mod identity;
 mod session;
+mod tunnel;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::transport::{Command, Error, Lines, Output, Transport, quote};
 pub use identity::{Held, Identity, Key};
 use session::Session;
+pub use tunnel::Tunnel;
 
 /// Channels open at once on one connection; OpenSSH's `MaxSessions` is 10 and others may be using theirs.
 const CHANNELS: usize = 8;

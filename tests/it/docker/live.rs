@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use libmachine::desired::{Build, Image};
 use libmachine::dirs::Dirs;
@@ -110,6 +111,7 @@ async fn containers_are_machines_that_follow_every_edit() {
     sandbox.assert_converged();
     assert_machines_are_of_their_own(&sandbox);
 
+    contexts_lead_to_the_engine_as_long_as_they_are_wanted(&sandbox);
     options_and_limits_change_in_place(&engine, &sandbox);
     protection_is_written_at_once_and_outlives_the_container(&sandbox);
     a_killed_machine_is_started_again(&engine, &sandbox);
@@ -137,6 +139,57 @@ fn assert_machines_are_of_their_own(sandbox: &Sandbox) {
     assert_eq!(on(sandbox, "web", &["sudo", "docker", "info", "-f", "{{.Driver}}"]), "overlay2");
     let engine = sandbox.run(["ssh", "db", "--", "systemctl", "is-active", "docker"]);
     assert_eq!(engine.stdout.trim(), "inactive", "no engine was asked for");
+}
+
+fn contexts_lead_to_the_engine_as_long_as_they_are_wanted(sandbox: &Sandbox) {
+    let docker = |words: &str| {
+        let mut command = std::process::Command::new("docker");
+        command.args(words.split(' ')).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", sandbox.home()).output().expect("docker runs")
+    };
+    let name = "--context pair.web info -f {{.Name}}";
+    sandbox.edit("Machinefile.yaml", "machines:", "contexts: true\nmachines:");
+    assert_eq!(steps(sandbox), ["docker.context/web create none"]);
+    assert!(hail(sandbox, "up -y").moments.contains("docker.context/web started"));
+    sandbox.assert_converged();
+    let many: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..20).map(|_| scope.spawn(|| docker(name))).collect();
+        all.into_iter().map(|one| one.join().expect("it ends")).collect()
+    });
+    for ran in many {
+        assert_eq!(String::from_utf8_lossy(&ran.stdout), "web\n", "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+    let tunnel = |(_, line): &(String, String)| line.contains("docker-tunnel");
+    let tunnels = || sandbox.processes().into_iter().filter(tunnel).collect::<Vec<_>>();
+    let [(pid, _)] = &tunnels()[..] else { panic!("not one tunnel") };
+    assert!(std::process::Command::new("kill").args(["-9", pid]).status().expect("kill runs").success());
+    let plan = sandbox.ok("plan").stdout;
+    assert!(plan.contains("tunnel  stopped → running"), "{plan}");
+    sandbox.ok("up -y");
+    assert_eq!(String::from_utf8_lossy(&docker(name).stdout), "web\n");
+    sandbox.assert_converged();
+
+    sandbox.edit("Machinefile.yaml", "contexts: true\n", "");
+    assert_eq!(steps(sandbox), ["docker.context/web delete none"]);
+    hail(sandbox, "up -y");
+    sandbox.assert_converged();
+    assert_eq!(tunnels(), []);
+    assert!(!docker(name).status.success(), "the context is gone");
+    assert_eq!(sandbox.files(".docker/contexts/meta"), Vec::<String>::new());
+
+    let machine = sandbox.command(["env", "web"]);
+    let script = "eval $(\"$@\") && echo $DOCKER_MACHINE_NAME $(docker info -f '{{.Name}}')";
+    let mut session = std::process::Command::new("setsid");
+    session.args(["--wait", "sh", "-c", script, "sh"]).arg(machine.get_program()).args(machine.get_args());
+    session.env_clear().envs(machine.get_envs().filter_map(|(k, v)| Some((k, v?)))).current_dir(sandbox.project());
+    let ran = session.output().expect("setsid runs");
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "web web\n", "{}", String::from_utf8_lossy(&ran.stderr));
+    let end = Instant::now() + Duration::from_secs(20);
+    while !tunnels().is_empty() {
+        assert!(Instant::now() < end, "the tunnel outlives its session: {:?}", tunnels());
+        std::thread::yield_now();
+    }
+    sandbox.assert_converged();
 }
 
 fn options_and_limits_change_in_place(engine: &Engine, sandbox: &Sandbox) {
