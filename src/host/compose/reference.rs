@@ -20,13 +20,18 @@ pub(super) struct Written {
     pub(super) line: usize,
 }
 
+/// A config or secret: `configs` or `secrets`, and its name.
+pub(super) type Entry = (&'static str, String);
+
 /// A path in a compose file, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reference {
     pub(super) path: Written,
     pub(super) used: Use,
-    /// The services whose containers see the file itself.
-    pub(super) services: Vec<String>,
+    /// The service whose containers see the file itself.
+    pub(super) service: Option<String>,
+    /// The config or secret that it is, which services of any file may use.
+    pub(super) entry: Option<Entry>,
     /// Whether it holds variables or a secret: nothing of it is shown.
     pub(super) covered: bool,
     /// Whether only a service needs it that no active profile starts.
@@ -55,6 +60,8 @@ pub(super) struct Include {
 pub(super) struct Extends {
     pub(super) file: Written,
     pub(super) service: String,
+    /// The service that extends it.
+    pub(super) by: String,
     pub(super) idle: bool,
 }
 
@@ -64,6 +71,8 @@ pub(super) struct References {
     pub(super) builds: Vec<Build>,
     pub(super) includes: Vec<Include>,
     pub(super) extends: Vec<Extends>,
+    /// Configs and secrets that containers of a service see.
+    pub(super) uses: Vec<(Entry, String)>,
     /// Texts in which variables are filled in.
     pub(super) texts: Vec<Written>,
     /// Variables that are taken from the environment as they are.
@@ -104,17 +113,17 @@ pub(super) fn references(text: &str, profiles: &[String]) -> Result<References, 
         for (name, entry) in root.get(section).into_iter().flat_map(Node::map) {
             found.passed.extend(entry.get("environment").and_then(written));
             let Some(path) = entry.get("file").and_then(written) else { continue };
-            let (services, idle) = users(&root, section, name, profiles);
-            let covered = section == "secrets";
-            found.files.push(Reference { path, used: Use::Mount, services, covered, idle });
+            let (idle, covered) = (is_unused(&root, section, name, profiles), section == "secrets");
+            let entry = Some((section, name.to_owned()));
+            found.files.push(Reference { path, used: Use::Mount, service: None, entry, covered, idle });
         }
     }
     found.folders_behind_volumes(&root);
     Ok(found)
 }
 
-/// What one service needs that another file extends, with those of the same file that it extends itself.
-pub(super) fn of_service(text: &str, name: &str) -> Result<References, Fault> {
+/// What the service `by` needs of one of another file that it extends, with those of that file that this one extends itself.
+pub(super) fn of_service(text: &str, name: &str, by: &str) -> Result<References, Fault> {
     let root = document(text)?;
     let mut found = References::default();
     let (mut name, mut seen) = (name, Vec::new());
@@ -122,7 +131,7 @@ pub(super) fn of_service(text: &str, name: &str) -> Result<References, Fault> {
         if seen.contains(&name) {
             break;
         }
-        found.service(name, service, false);
+        found.service(by, service, false);
         found.texts.extend(texts(service));
         seen.push(name);
         let base = service.get("extends").filter(|extends| extends.get("file").is_none());
@@ -159,7 +168,7 @@ fn is_idle(service: &Node, profiles: &[String]) -> bool {
 
 impl References {
     fn add(&mut self, paths: Vec<Written>, used: Use, covered: bool, idle: bool) {
-        let reference = |path| Reference { path, used, services: Vec::new(), covered, idle };
+        let reference = |path| Reference { path, used, service: None, entry: None, covered, idle };
         self.files.extend(paths.into_iter().map(reference));
     }
 
@@ -174,17 +183,21 @@ impl References {
         if let Some(extends) = service.get("extends") {
             let base = extends.get("service").and_then(Node::text).unwrap_or_default().to_owned();
             let file = extends.get("file").and_then(written);
-            self.extends.extend(file.map(|file| Extends { file, service: base, idle }));
+            self.extends.extend(file.map(|file| Extends { file, service: base, by: name.to_owned(), idle }));
         }
         let mounts = service.get("volumes").into_iter().flat_map(Node::items).filter_map(bind_source);
-        let services = vec![name.to_owned()];
         self.files.extend(mounts.map(|path| Reference {
             path,
             used: Use::Mount,
-            services: services.clone(),
+            service: Some(name.to_owned()),
+            entry: None,
             covered: false,
             idle,
         }));
+        for section in ["configs", "secrets"] {
+            let entries = service.get(section).into_iter().flat_map(Node::items).filter_map(entry_name);
+            self.uses.extend(entries.map(|entry| ((section, entry.to_owned()), name.to_owned())));
+        }
         if let Some(build) = service.get("build") {
             self.build(build, idle);
         }
@@ -225,18 +238,21 @@ impl References {
     }
 }
 
-/// Services that name this config or secret, and whether none of them is started.
-fn users(root: &Node, section: &str, name: &str, profiles: &[String]) -> (Vec<String>, bool) {
-    let names = |entry: &Node| entry.text().or_else(|| entry.get("source")?.text()) == Some(name);
+/// Whether services name this config or secret, and none of them is started.
+fn is_unused(root: &Node, section: &str, name: &str, profiles: &[String]) -> bool {
     let names_it = |service: &Node| {
         let own = service.get(section).into_iter().flat_map(Node::items);
         let build = service.get("build").and_then(|build| build.get(section)).into_iter().flat_map(Node::items);
-        (own.chain(build)).any(names)
+        own.chain(build).filter_map(entry_name).any(|entry| entry == name)
     };
-    let users: Vec<_> =
-        root.get("services").into_iter().flat_map(Node::map).filter(|(_, service)| names_it(service)).collect();
-    let idle = !users.is_empty() && users.iter().all(|(_, service)| is_idle(service, profiles));
-    (users.into_iter().map(|(name, _)| name.to_owned()).collect(), idle)
+    let mut users =
+        root.get("services").into_iter().flat_map(Node::map).filter(|(_, service)| names_it(service)).peekable();
+    users.peek().is_some() && users.all(|(_, service)| is_idle(service, profiles))
+}
+
+/// The config or secret that a service's list names.
+fn entry_name(entry: &Node) -> Option<&str> {
+    entry.text().or_else(|| entry.get("source")?.text())
 }
 
 /// The host side of a bind mount, when it is a path: a bare word is a volume.
@@ -315,7 +331,7 @@ volumes: { data: { driver_opts: { type: none, o: 'bind,ro', device: ./data } } }
         let files: Vec<_> = found
             .files
             .iter()
-            .map(|f| (f.path.text.as_str(), f.path.line, f.used, f.services.join(" "), f.idle))
+            .map(|f| (f.path.text.as_str(), f.path.line, f.used, f.service.clone().unwrap_or_default(), f.idle))
             .collect();
         let none = String::new;
         let web = || "web".to_owned();
@@ -329,7 +345,7 @@ volumes: { data: { driver_opts: { type: none, o: 'bind,ro', device: ./data } } }
                 ("db.env", 13, Use::MayRead, none(), false),
                 ("labels", 14, Use::Read, none(), false),
                 ("tool.env", 16, Use::Read, none(), true),
-                ("./main.conf", 17, Use::Mount, web(), false),
+                ("./main.conf", 17, Use::Mount, none(), false),
                 ("./data", 19, Use::Mount, none(), false),
             ]
         );
@@ -342,7 +358,8 @@ volumes: { data: { driver_opts: { type: none, o: 'bind,ro', device: ./data } } }
         let includes: Vec<_> =
             found.includes.iter().map(|i| (i.paths.len(), i.env_files.len(), i.directory.is_some())).collect();
         assert_eq!(includes, [(1, 0, false), (2, 1, true)]);
-        assert_eq!(found.extends[0].file.text, "common.yaml");
+        assert_eq!((found.extends[0].file.text.as_str(), found.extends[0].by.as_str()), ("common.yaml", "db"));
+        assert_eq!(found.uses, [(("configs", "main".to_owned()), "web".to_owned())]);
         assert_eq!(found.passed.iter().map(|p| p.text.as_str()).collect::<Vec<_>>(), ["PASSED", "KEY"]);
         assert!(!references(TEXT, &["tools".to_owned()]).unwrap().files.iter().any(|file| file.idle));
     }
@@ -350,7 +367,7 @@ volumes: { data: { driver_opts: { type: none, o: 'bind,ro', device: ./data } } }
     #[test]
     fn of_a_file_that_is_extended_only_the_service_counts() {
         let text = "services:\n  a: { extends: b, env_file: a.env }\n  b: { extends: { service: a }, env_file: b.env }\n  c: { build: gone }\n";
-        let found = of_service(text, "a").unwrap();
+        let found = of_service(text, "a", "web").unwrap();
         assert_eq!(found.files.iter().map(|f| f.path.text.as_str()).collect::<Vec<_>>(), ["a.env", "b.env"]);
         assert_eq!(found.builds, []);
     }

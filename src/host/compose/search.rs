@@ -1,6 +1,6 @@
 //! Finds what belongs to a project, beginning with its compose files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,22 @@ use crate::desired::ComposeProject;
 use crate::host::compose::bundle::{Bundle, Error};
 use crate::host::compose::context::Ignored;
 use crate::host::compose::paths::{self, Unfilled, Variables};
-use crate::host::compose::reference::{self, Build, Include, Reference, References, Use, Written, is_remote};
+use crate::host::compose::reference::{
+    self, Build, Entry, Extends, Include, Reference, References, Use, Written, is_remote,
+};
 
 const MAX_DEPTH: usize = 64;
 
 pub(super) fn search(project: &ComposeProject, mut bundle: Bundle) -> Result<Bundle, Error> {
     bundle.directory = bundle.relative(&project.directory)?;
-    let mut search = Search { bundle, project, seen: BTreeSet::new(), told: BTreeSet::new() };
+    let mut search = Search {
+        bundle,
+        project,
+        seen: BTreeSet::new(),
+        told: BTreeSet::new(),
+        entries: BTreeMap::new(),
+        uses: BTreeSet::new(),
+    };
     let mut variables = Variables::new();
     let default = project.directory.join(".env");
     let default = (project.env_files.is_empty() && default.is_file()).then_some(default);
@@ -27,7 +36,10 @@ pub(super) fn search(project: &ComposeProject, mut bundle: Bundle) -> Result<Bun
         let place = Place { file, base: &project.directory, variables: &variables };
         search.compose_file(&place)?;
     }
-    Ok(search.bundle)
+    let Search { mut bundle, entries, uses, .. } = search;
+    let seen = uses.into_iter().filter_map(|(entry, service)| Some((service, entries.get(&entry)?.clone())));
+    bundle.mounts.extend(seen);
+    Ok(bundle)
 }
 
 /// A compose file and what its words mean.
@@ -42,10 +54,14 @@ struct Place<'a> {
 struct Search<'a> {
     bundle: Bundle,
     project: &'a ComposeProject,
-    /// Files read, with where their paths start and which service they were read for: two that include each other end.
+    /// Files read, with where their paths start and which service was read for which: two that include each other end.
     seen: BTreeSet<(PathBuf, PathBuf, String)>,
     /// Variables that were warned of.
     told: BTreeSet<String>,
+    /// The file of each config and secret.
+    entries: BTreeMap<Entry, String>,
+    /// Which of them containers of a service see.
+    uses: BTreeSet<(Entry, String)>,
 }
 
 impl Search<'_> {
@@ -71,13 +87,14 @@ impl Search<'_> {
         references.includes.iter().try_for_each(|include| self.include(include, place))
     }
 
-    fn extended(&mut self, place: &Place<'_>, service: &str) -> Result<(), Error> {
-        if !self.seen.insert((place.file.to_owned(), place.base.to_owned(), service.to_owned())) {
+    fn extended(&mut self, place: &Place<'_>, extends: &Extends) -> Result<(), Error> {
+        let Extends { service, by, .. } = extends;
+        if !self.seen.insert((place.file.to_owned(), place.base.to_owned(), format!("{by} {service}"))) {
             return Ok(());
         }
         let name = self.bundle.add(place.file)?;
         self.bundle.compose.insert(name);
-        let references = reference::of_service(&text(place.file)?, service);
+        let references = reference::of_service(&text(place.file)?, service, by);
         let references = references.map_err(|fault| self.error(place, fault.line, &fault.why))?;
         self.take(&references, place)
     }
@@ -87,6 +104,7 @@ impl Search<'_> {
             return Err(self.error(place, what.line, &what.text).hint(*hint));
         }
         self.variables(found, place)?;
+        self.uses.extend(found.uses.iter().cloned());
         for reference in &found.files {
             self.reference(reference, place)?;
         }
@@ -96,7 +114,7 @@ impl Search<'_> {
         for extends in &found.extends {
             let Some(file) = self.find(&extends.file, place, extends.idle)? else { continue };
             let base = folder_of(&file);
-            self.extended(&Place { file: &file, base: &base, variables: place.variables }, &extends.service)?;
+            self.extended(&Place { file: &file, base: &base, variables: place.variables }, extends)?;
         }
         Ok(())
     }
@@ -166,7 +184,8 @@ impl Search<'_> {
             self.folder(&path, &path, &Ignored::default(), 0)?;
         } else {
             let name = self.bundle.add(&path)?;
-            self.bundle.mounts.extend(reference.services.iter().map(|service| (service.clone(), name.clone())));
+            self.bundle.mounts.extend(reference.service.iter().map(|service| (service.clone(), name.clone())));
+            self.entries.extend(reference.entry.iter().map(|entry| (entry.clone(), name.clone())));
             self.bundle.covered.extend(reference.covered.then_some(name));
         }
         if reference.covered {

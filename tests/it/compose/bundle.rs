@@ -221,6 +221,30 @@ fn included_and_extended_files_have_folders_and_variables_of_their_own() {
 }
 
 #[test]
+fn who_mounts_a_file_is_known_whichever_file_says_so() {
+    let folder = Folder::with(&[
+        (
+            "compose.yaml",
+            "secrets: { k: { file: key } }\nservices: { web: { extends: { file: sub/base.yaml, service: base } } }",
+        ),
+        (
+            "more.yaml",
+            "services: { db: { image: x, secrets: [{ source: k }] }, b: { build: { context: ., secrets: [k] } } }",
+        ),
+        ("sub/base.yaml", "services: { base: { image: x, volumes: ['./conf:/c'] } }"),
+        ("sub/conf", ""),
+        ("key", ""),
+        ("Dockerfile", "FROM scratch"),
+        (".dockerignore", "**"),
+    ]);
+    let project = folder.project();
+    let files = vec![project.files[0].clone(), folder.path().join("more.yaml")];
+    let bundle = Bundle::collect(&ComposeProject { files, ..project }).unwrap();
+    let mounts: Vec<_> = bundle.mounts.iter().map(|(service, file)| format!("{service} {file}")).collect();
+    assert_eq!(mounts, ["db key", "web sub/conf"]);
+}
+
+#[test]
 fn a_dockerfile_of_its_own_has_rules_of_its_own() {
     let folder = Folder::with(&[
         ("compose.yaml", "services: { a: { build: { context: app, dockerfile: docker/dev.Dockerfile } } }"),
