@@ -11,7 +11,9 @@ use crate::graph::{self, Graph};
 use crate::id::{Name, ResourceId};
 use crate::note;
 use crate::observe::{Listed, Question, Sight, observe};
-use crate::plan::{Action, Allowed, Drift, Fate, Limit, Options, Plan, Step, demands, drift, follow, machine_of, plan};
+use crate::plan::{
+    Action, Allowed, Drift, Fate, Fleet, Limit, Options, Plan, Step, demands, drift, follow, machine_of, plan,
+};
 use crate::resource::{Context, Failure, Found, Link, Observation, Outputs, Resource, Text};
 use crate::selection::{Pattern, Selection, Tags};
 use crate::store::{self, Record, Recorded, Store, Transition};
@@ -263,6 +265,15 @@ fn options(catalog: &Catalog, request: &Request, sight: &Sight) -> Options {
         unprotected: request.unprotected.clone(),
         protected_at: catalog.protected.clone(),
         ignored: catalog.ignored.clone(),
+        fleets: catalog
+            .fleets
+            .iter()
+            .map(|fleet| Fleet {
+                name: fleet.name.to_string(),
+                machines: fleet.machines.iter().map(Name::to_string).collect(),
+                most: fleet.most,
+            })
+            .collect(),
         moved: sight.moved.clone(),
         selected: sight.selected.as_ref().map(|selected| selected.acted.clone()),
         limit: (!request.selection.is_everything()).then(|| Limit {

@@ -2,6 +2,7 @@
 //! and says what happens.
 
 mod event;
+mod gate;
 mod hold;
 mod lanes;
 mod operation;

@@ -21,6 +21,8 @@ use crate::value::Attributes;
 /// How an operation ended badly.
 pub(super) enum Error {
     Operation(Failure),
+    /// Nothing was done; this is not as it should be before anything more is.
+    Unwell(ResourceId, Failure),
     /// Nothing more may be done: what happens can no longer be written down.
     Store(store::Error),
 }

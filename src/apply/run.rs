@@ -1,6 +1,6 @@
 //! The one loop: start what is ready, wait for what ends, record after each.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
+use super::gate;
 use super::hold::Hold;
 use super::lanes::{Lanes, Start};
 use super::operation::{Error, Job, operate};
@@ -33,6 +34,7 @@ pub async fn apply(plan: &Arc<Plan>, graph: &Graph, tools: &Tools) -> Outcome {
         words,
         heard,
         closing: HashSet::new(),
+        unwell: HashMap::new(),
         outcome: Outcome::default(),
         skipped: HashSet::new(),
         stopping: false,
@@ -72,6 +74,8 @@ struct Run<'a> {
     tasks: JoinSet<Ended>,
     /// Vertices whose operation had its effect and whose record is on its way to the disk: what comes next has begun.
     closing: HashSet<usize>,
+    /// Gates that never opened, and what was not well there.
+    unwell: HashMap<usize, ResourceId>,
     words: mpsc::UnboundedSender<Word>,
     heard: mpsc::UnboundedReceiver<Word>,
     outcome: Outcome,
@@ -161,6 +165,13 @@ impl Run<'_> {
         while let Some(vertex) = self.schedule.queue.take() {
             if self.schedule.step(vertex, self.plan).is_some() {
                 ready.push(vertex);
+            } else if let Some(gate) = self.schedule.gate(vertex) {
+                let (tools, kept) = (self.tools.clone(), gate::kept(gate, self.plan, self.graph));
+                self.tasks.spawn(async move {
+                    let started = Instant::now();
+                    let result = gate::wait(&tools, &kept).await.map_err(|(unwell, why)| Error::Unwell(unwell, why));
+                    Ended { vertex, result, started }
+                });
             } else {
                 self.schedule.queue.finish(vertex);
                 self.note_skipped();
@@ -192,14 +203,32 @@ impl Run<'_> {
         self.tools.events.send(Event::Finished { resource, action, took });
     }
 
+    /// The machines at a gate are well, or one is not.
+    fn settle_gate(&mut self, ended: Ended) {
+        if let Err(Error::Unwell(resource, failure)) = ended.result {
+            self.schedule.queue.fail(ended.vertex);
+            let (action, took) = (Action::Update, ended.started.elapsed());
+            let event = Event::Failed { resource: resource.clone(), action, took, failure: failure.clone() };
+            self.tools.events.send(event);
+            self.unwell.insert(ended.vertex, resource.clone());
+            self.outcome.failed.push((resource, failure));
+        } else {
+            self.schedule.queue.finish(ended.vertex);
+        }
+        self.note_skipped();
+    }
+
     fn settle(&mut self, ended: Ended) {
+        if self.schedule.gate(ended.vertex).is_some() {
+            return self.settle_gate(ended);
+        }
         let closed = self.closing.remove(&ended.vertex);
         let (step, _) = self.schedule.step(ended.vertex, self.plan).expect("only steps run");
         let (resource, action, took) = (step.resource.clone(), step.action, ended.started.elapsed());
         match ended.result {
             Ok(()) if closed => {}
             Ok(()) => self.finish(ended.vertex, ended.started),
-            Err(Error::Operation(failure)) => {
+            Err(Error::Operation(failure) | Error::Unwell(_, failure)) => {
                 self.schedule.queue.fail(ended.vertex);
                 self.settled += 1;
                 let event = Event::Failed { resource: resource.clone(), action, took, failure: failure.clone() };
@@ -219,12 +248,13 @@ impl Run<'_> {
     fn note_skipped(&mut self) {
         for skipped in self.schedule.queue.take_skipped() {
             let Some((step, _)) = self.schedule.step(skipped.vertex, self.plan) else { continue };
-            let Some((cause, _)) = self.schedule.step(skipped.because, self.plan) else { continue };
+            let cause = self.schedule.step(skipped.because, self.plan).map(|(step, _)| &step.resource);
+            let Some(cause) = cause.or_else(|| self.unwell.get(&skipped.because)) else { continue };
             // The halves of a replace are one step.
-            if step.resource == cause.resource || !self.skipped.insert(step.resource.clone()) {
+            if step.resource == *cause || !self.skipped.insert(step.resource.clone()) {
                 continue;
             }
-            let (resource, because) = (step.resource.clone(), cause.resource.clone());
+            let (resource, because) = (step.resource.clone(), cause.clone());
             self.settled += 1;
             self.tools.events.send(Event::Skipped { resource: resource.clone(), because: because.clone() });
             self.outcome.skipped.push((resource, because));

@@ -24,6 +24,12 @@ fn attribute(id: &ResourceId, is_machine: bool, setting: &Path) -> Option<Path> 
             Some(Path::parse("size"))
         }
         ["engine", "version"] if id.kind() == "engine.package" => Some(Path::parse("version")),
+        ["engine", "env"] if id.kind() == "engine.daemon" => Some(Path::parse("env")),
+        ["engine", name @ ("insecure-registries" | "labels" | "registry-mirrors" | "storage-driver")]
+            if id.kind() == "engine.daemon" =>
+        {
+            Some(Path::parse("options").join(name))
+        }
         ["engine", "options", ..] if id.kind() == "engine.daemon" => {
             Some(setting.keys()[1..].iter().fold(Path::root(), |path, key| path.join(key)))
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::catalog::group::Group;
 use crate::cloud_init::{budget, encode};
-use crate::desired::{ComposeProject, Desired, Machine, Timeouts};
+use crate::desired::{ComposeProject, Desired, Fleet, Machine, Timeouts};
 use crate::dirs::Dirs;
 use crate::host::{self, Contexts, Drives, Hosts};
 use crate::id::{Name, ResourceId};
@@ -34,6 +34,8 @@ pub struct Catalog {
     pub protected: BTreeMap<String, String>,
     /// What machines may have been called before, by their name now.
     pub moved: BTreeMap<String, Vec<String>>,
+    /// Machines that are not to be away all at once.
+    pub fleets: Vec<Fleet>,
     /// Attributes whose difference is left alone, by resource.
     pub ignored: BTreeMap<ResourceId, Vec<Path>>,
 }
@@ -104,6 +106,7 @@ pub fn expand(desired: &Desired, dirs: &Dirs, keyring: &Arc<Keyring>) -> Result<
             .iter()
             .map(|(name, olds)| (name.to_string(), olds.iter().map(Name::to_string).collect()))
             .collect(),
+        fleets: desired.fleets.clone(),
         ignored: BTreeMap::new(),
     };
     let peers = desired.machines.values().map(|machine| (machine.name.clone(), machine.address)).collect();

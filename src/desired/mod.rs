@@ -7,6 +7,7 @@ mod check;
 mod compose;
 mod disk;
 mod engine;
+mod fleet;
 mod image;
 mod machine;
 pub mod quantity;
@@ -23,7 +24,8 @@ pub use card::Card;
 pub use check::check;
 pub use compose::ComposeProject;
 pub use disk::{Disk, Filesystem, Medium, ROOT};
-pub use engine::Engine;
+pub use engine::{Engine, Proxy};
+pub use fleet::Fleet;
 pub use image::{Build, Digest, Image};
 pub use machine::{Forward, Machine, Protocol, Resources, Ssh};
 pub use registry::Registry;
@@ -46,6 +48,8 @@ pub struct Desired {
     pub machines: BTreeMap<Name, Machine>,
     /// The names that machines depend on, and the machines that each of them means.
     pub groups: BTreeMap<Name, Vec<Name>>,
+    /// Those that are not to be away all at once.
+    pub fleets: Vec<Fleet>,
     /// What machines may have been called before, by their name now.
     pub moved: BTreeMap<Name, Vec<Name>>,
     /// For what belongs to no declared machine, such as one that is to be deleted.

@@ -46,7 +46,7 @@ impl Source for Contents {
             attributes: project::attributes(name, found, &facts, std::iter::empty()),
         });
         // Options of ours outlive the Machinefile's word for an engine; its packages may stay.
-        let daemon = (!facts.applied.is_empty() && facts.engine_version().is_some()).then(|| Found {
+        let daemon = (facts.has_settings_of_ours() && facts.engine_version().is_some()).then(|| Found {
             id: ResourceId::new(daemon::KIND, &self.reach.name),
             attributes: attributes! { "options": daemon::shown(&facts.applied) },
         });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::cloud_init::drive::File;
 use crate::host::compose::state::{self, Container, Images, Project};
 use crate::host::drives;
+use crate::host::engine::force::Force;
 use crate::host::filesystem::seen::Disks;
 use crate::host::registries::Logins;
 use crate::value::Value;
@@ -56,8 +57,12 @@ pub(crate) struct Facts {
     active: bool,
     /// `docker info` of an engine that answers.
     pub(crate) info: Option<Value>,
+    /// What the engine is told.
     pub(crate) options: Option<JsonFile>,
+    /// What of it we have written.
     pub(crate) applied: serde_json::Map<String, Value>,
+    /// What the engine goes by.
+    pub(crate) force: Force,
     /// By mount point.
     pub(crate) filesystems: BTreeMap<String, Filesystem>,
     pub(crate) disks: Disks,
@@ -88,8 +93,9 @@ impl Facts {
             packages: text("packages").lines().filter_map(package).collect(),
             dockerd: said("docker").and_then(|s| s.lines().nth(1).map(str::to_owned)),
             compose: said("compose-version"),
-            active: text("unit").trim() == "active",
+            active: text("unit").lines().next() == Some("active"),
             info: serde_json::from_str::<Value>(text("info")).ok().filter(answers),
+            force: Force::parse(&sections),
             options: Some(json_file(text("daemon.json"))),
             applied: json_file(text("applied.json")).ok().flatten().unwrap_or_default(),
             filesystems: text("filesystems").lines().filter_map(filesystem).collect(),
@@ -112,6 +118,11 @@ impl Facts {
     /// Why nothing can be said of the engine: it runs and did not answer in time.
     pub(crate) fn engine_silent(&self) -> Option<String> {
         (self.active && self.info.is_none()).then(|| "the engine does not answer".to_owned())
+    }
+
+    /// Whether the engine has options or variables that we have given it.
+    pub(crate) fn has_settings_of_ours(&self) -> bool {
+        !self.applied.is_empty() || self.force.has_variables()
     }
 
     /// The engine's own version, by the running engine or else by its program.

@@ -21,10 +21,9 @@ look() {
         docker.io docker-ce moby-engine docker-compose docker-compose-v2 docker-compose-plugin
     section docker; command -v dockerd && dockerd --version
     section compose-version; docker compose version --short || docker-compose version --short
-    section unit; systemctl is-active docker
+    section unit; systemctl is-active docker; systemctl is-enabled docker
     section info; timeout "$limit" docker info --format '{{json .}}'
-    section daemon.json; cat /etc/docker/daemon.json
-    section applied.json; cat "$state/engine/applied.json"
+    engine
     section filesystems; filesystems
     section disks; disks
     section mounts; findmnt -rno SOURCE,TARGET,OPTIONS --real
@@ -37,6 +36,27 @@ look() {
         [ -e "$place" ] && project "${place%/owner.json}"
     done
     section end
+}
+
+# What the engine is told, and what it has read. Until a change is confirmed, what was before it counts.
+engine() {
+    was=$state/engine/undo
+    if [ -d "$was" ]; then
+        section pending; cat "$was/how"
+        section daemon.json; cat "$was/daemon.json"
+        section applied.json; cat "$was/applied.json"
+        section environment; cat "$was/environment"
+    else
+        section daemon.json; cat /etc/docker/daemon.json
+        section applied.json; cat "$state/engine/applied.json"
+        section environment; [ -e /etc/systemd/system/docker.service.d/machine.conf ] && cat "$state/engine/environment"
+    fi
+    property() { TZ=UTC systemctl show --property "$1" docker | cut -d= -f2-; }
+    section run; cat "$state/engine/loaded" || echo
+    property InvocationID; date -d "$(property ExecMainStartTimestamp)" +%s || echo; stat -c %Z /etc/docker/daemon.json
+    section loaded.json; cat "$state/engine/loaded.json"
+    section effective.json; cat "$state/engine/effective.json"
+    section environ; pid=$(property MainPID) && [ "${pid:-0}" -gt 0 ] && tr '\0' '\n' <"/proc/$pid/environ"
 }
 
 # Each file that a CLOUD-INIT drive holds for us, in base64. A drive that is not mounted is mounted where nobody else sees it,

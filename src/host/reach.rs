@@ -122,6 +122,12 @@ impl Reach {
         self.run_telling(cx, command, &mut |_| ()).await
     }
 
+    /// Runs a command over a connection of its own, made for it.
+    pub(crate) async fn run_anew(&self, cx: &Context, command: Command) -> Result<Output, Failure> {
+        self.transport(cx)?.renew().await;
+        self.run_quietly(cx, command).await
+    }
+
     /// Runs a command that changes nothing.
     pub(crate) async fn look(&self, cx: &Context, command: Command) -> Result<Output, Failure> {
         self.exchange(cx, command, &mut |_| ()).await

@@ -4,11 +4,17 @@ use crate::graph::Graph;
 use crate::id::ResourceId;
 use crate::observe::Observed;
 use crate::resource::{Change, Link, diff};
+use crate::value::Path;
 
 use super::Options;
 
 /// The attribute by which things are made from an image.
 const IMAGE: &str = "image";
+
+/// The attributes of a resource whose difference is left alone.
+pub(super) fn of<'a>(id: &ResourceId, options: &'a Options) -> &'a [Path] {
+    options.ignored.get(id).map_or(&[], Vec::as_slice)
+}
 
 /// Whether a change to what exists is not to be made.
 pub(super) fn is_ignored(id: &ResourceId, change: &Change, options: &Options) -> bool {

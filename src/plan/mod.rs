@@ -9,6 +9,7 @@ mod handover;
 mod ignore;
 mod moves;
 mod protect;
+mod rollout;
 mod schedule;
 mod sequence;
 mod step;
@@ -17,7 +18,8 @@ pub use consent::{Allowed, Demands, Loss, MOST, demands, machine_of};
 pub use drift::{Drift, Fate, drift};
 pub use handover::Handover;
 pub use moves::follow;
-pub use schedule::{Phase, Schedule};
+pub use rollout::{Fleet, Rollout, is_kept};
+pub use schedule::{Gate, Phase, Schedule};
 pub use step::{Action, Blocked, Cause, Deferred, Hold, Reason, Step, Summary, Vanishing};
 
 use std::collections::BTreeMap;
@@ -53,6 +55,8 @@ pub struct Plan {
     pub limit: Option<Limit>,
     /// What only one thing can have, given up by one step and taken by a later one.
     pub handovers: Vec<Handover>,
+    /// Machines that are disturbed a few at a time.
+    pub rollouts: Vec<Rollout>,
     /// Differences that the Machinefile says to leave alone.
     pub ignored: Vec<(ResourceId, Change)>,
     /// How many resources are as desired.
@@ -92,6 +96,8 @@ pub struct Options {
     pub protected_at: BTreeMap<String, String>,
     /// Attributes whose difference is left alone, by resource.
     pub ignored: BTreeMap<ResourceId, Vec<Path>>,
+    /// Machines of which only so many may be away at once.
+    pub fleets: Vec<Fleet>,
     /// What is there under another id than it is to have, by the latter.
     pub moved: BTreeMap<ResourceId, ResourceId>,
     /// By position, what may be changed; everything without it.
@@ -139,6 +145,7 @@ pub fn plan(graph: &Graph, observed: &Observed, recorded: &Recorded, options: &O
     moves::mark(&mut plan, graph, options);
     plan.ignored = ignore::differences(graph, observed, options);
     plan.steps = handover::in_order(plan.steps, graph, &plan.handovers);
+    plan.rollouts = rollout::rollouts(&plan, graph, observed, options);
     plan.confirmed = confirm::confirmed(graph, observed, recorded, &plan);
     let adopted = confirm::adopted(graph, observed, recorded, &plan);
     plan.adopted = adopted.iter().filter(|(id, _)| options.is_selected(graph.position(id))).count();

@@ -8,7 +8,7 @@ use super::difference::{Difference, UNKNOWN, difference, is_long, of_text, sprea
 use super::style::Style;
 use super::text::{count, fold, value};
 use crate::id::ResourceId;
-use crate::plan::{Action, Cause, Loss, Plan, Reason, Step};
+use crate::plan::{Action, Cause, Loss, Plan, Reason, Rollout, Step};
 use crate::resource::{Change, Disruption, Text};
 
 /// How much to show.
@@ -45,6 +45,9 @@ pub fn plan(plan: &Plan, detail: Detail, style: Style) -> String {
         if let Some(names) = taken.get(&step.resource) {
             draw_folded(INDENT, "takes along ", names, style, &mut text);
         }
+    }
+    for (begin, rest) in rollouts(plan) {
+        draw_folded(2, &begin, &rest, style, &mut text);
     }
     draw_held(plan, style, &mut text);
     draw_losses(plan, style, &mut text);
@@ -93,6 +96,15 @@ pub(super) fn limit(plan: &Plan) -> Option<String> {
 
 fn are(n: usize) -> String {
     if n == 1 { "1 resource is".to_owned() } else { format!("{n} resources are") }
+}
+
+/// How the plan goes through machines that are not to be away all at once: `worker: `, `worker-1, then worker-2`.
+pub(super) fn rollouts(plan: &Plan) -> Vec<(String, String)> {
+    let line = |rollout: &Rollout| {
+        let batches: Vec<_> = rollout.batches.iter().map(|batch| batch.join(", ")).collect();
+        (format!("{} one after the other: ", rollout.fleet), batches.join(", then "))
+    };
+    plan.rollouts.iter().map(line).collect()
 }
 
 /// What goes with each step, named.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::difference::unified;
 use crate::id::ResourceId;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, Rollout, Step};
 use crate::resource::{Shown, Text};
 use crate::value::Value;
 
@@ -29,6 +29,9 @@ struct Document<'a> {
     blocked: Vec<BlockedLine<'a>>,
     /// Resources that go with what they live in, without a step of their own.
     vanishing: Vec<With<'a>>,
+    /// Machines that are disturbed a few at a time; absent where none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollouts: Option<Vec<RolloutLine<'a>>>,
     /// Providers that could not be listed: what is no longer wanted there is not seen.
     unseen: Vec<Unseen<'a>>,
     /// How many of each.
@@ -69,6 +72,16 @@ struct LimitLine<'a> {
     excludes: &'a [String],
     /// How many known resources are left out.
     left_out: usize,
+}
+
+/// Machines that are not to be away all at once.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Rollout")]
+struct RolloutLine<'a> {
+    /// The name of a counted machine, or the project's.
+    fleet: &'a str,
+    /// Those that are disturbed together, one group after the other: each once those before are well again.
+    batches: &'a [Vec<String>],
 }
 
 /// One thing to do.
@@ -219,6 +232,11 @@ pub fn plan_event(plan: &Plan) -> String {
     format!("{line}\n")
 }
 
+fn rollouts(plan: &Plan) -> Option<Vec<RolloutLine<'_>>> {
+    let lines = plan.rollouts.iter().map(|Rollout { fleet, batches, .. }| RolloutLine { fleet, batches });
+    (!plan.rollouts.is_empty()).then(|| lines.collect())
+}
+
 fn counts(plan: &Plan) -> Counts {
     let sum = plan.summary();
     Counts {
@@ -303,6 +321,7 @@ pub fn plan_json(plan: &Plan, project: &str) -> String {
             .iter()
             .map(|gone| With { resource: gone.resource.as_str(), with: gone.with.as_str() })
             .collect(),
+        rollouts: rollouts(plan),
         unseen: plan.unseen.iter().map(|(source, why)| Unseen { source, why }).collect(),
         summary: counts(plan),
     };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::difference::{Difference, UNKNOWN, is_long, of_text, spread, texts_apart};
-use super::plan::{counts, limit, losses, taken_along, told, why};
+use super::plan::{counts, limit, losses, rollouts, taken_along, told, why};
 use super::text::{count, value};
 use crate::plan::{Action, Plan, Step};
 
@@ -24,6 +24,9 @@ pub fn plan_markdown(plan: &Plan, project: &str) -> String {
     let taken = taken_along(plan);
     for step in &plan.steps {
         draw_step(step, taken.get(&step.resource).map(String::as_str), &mut text);
+    }
+    for (begin, rest) in rollouts(plan) {
+        _ = writeln!(text, "\n{}", escape(&(begin + &rest)));
     }
     draw_held(plan, &mut text);
     _ = writeln!(text, "\n{} unchanged.", count(plan.unchanged, "resource"));

@@ -137,6 +137,9 @@ pub trait Transport: Send + Sync {
     /// Like `run`, handing each line of either stream to `line` as it comes.
     async fn stream(&self, command: &Command, line: &mut Lines<'_>) -> Result<Output, Error>;
 
+    /// Makes the next command go over a connection that is made for it.
+    async fn renew(&self) {}
+
     /// Writes a file beside its place and renames it over, with this mode, owned by root.
     async fn put(&self, path: &str, content: &[u8], mode: u32) -> Result<(), Error>;
 }

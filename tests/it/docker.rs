@@ -20,6 +20,7 @@ use tempfile::TempDir;
 mod compose;
 mod engine;
 mod live;
+mod options;
 
 struct World {
     dirs: Dirs,

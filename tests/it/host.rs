@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 mod disks;
+mod engine;
 mod images;
 mod keys;
 mod registries;
@@ -35,6 +36,8 @@ type Answer = Result<Output, Error>;
 struct Script {
     answers: Mutex<Vec<(&'static str, Answer)>>,
     asked: Mutex<Vec<String>>,
+    /// Once a command has been asked, another is answered otherwise.
+    after: Mutex<Option<(&'static str, &'static str, Output)>>,
     /// A command whose answer waits until it is let go.
     held: Mutex<Option<(&'static str, Arc<Notify>)>>,
 }
@@ -60,7 +63,11 @@ impl Transport for Script {
         let answer =
             self.answers.lock().unwrap().iter().find(|(part, _)| text.contains(part)).map(|(_, with)| with.clone());
         let held = self.held.lock().unwrap().clone().filter(|(part, _)| text.contains(part));
+        let then = self.after.lock().unwrap().take_if(|(part, ..)| text.contains(*part));
         self.asked.lock().unwrap().push(text);
+        if let Some((_, to, with)) = then {
+            self.answer(to, with);
+        }
         if let Some((_, let_go)) = held {
             let_go.notified().await;
         }
@@ -84,7 +91,8 @@ fn said(status: i32, stdout: &str) -> Output {
 
 const FACTS: &str = "Looks at everything";
 const READY: &str = "cloud-init >/dev/null";
-const APPLY: &str = "Puts a daemon.json in force";
+const APPLY: &str = "Puts a daemon.json and the engine's variables in force";
+const CONFIRM: &str = "Confirms a change over";
 const INSTALL: &str = "Installs packages";
 const DOWN: &str = "Takes a project down";
 
@@ -94,13 +102,18 @@ fn name(text: &str) -> Name {
 
 /// A Debian 13 machine with an engine, one hand-made option and one option of ours.
 fn facts(more: &str) -> Output {
+    with_options("{\"mtu\":1400,\"labels\":[\"a=b\"]}", more)
+}
+
+fn with_options(options: &str, more: &str) -> Output {
+    let options = format!("\n\x1edaemon.json\n{options}\n");
     let text = [
         "\n\x1eos\nID=debian\nVERSION_ID=\"13\"\n",
         "\n\x1ehosts\n127.0.0.1 localhost\n",
         "\n\x1epackages\ndocker.io installed install 26.1.5+dfsg1-9\ndocker-compose installed install 2.26.1-4\n",
         "\n\x1ecompose-version\n2.26.1-4\n",
-        "\n\x1einfo\n{\"ServerVersion\":\"26.1.5\",\"ContainersRunning\":3}\n",
-        "\n\x1edaemon.json\n{\"mtu\":1400,\"labels\":[\"a=b\"]}\n",
+        "\n\x1einfo\n{\"ServerVersion\":\"26.1.5\",\"ContainersRunning\":3,\"Labels\":[\"a=b\"]}\n",
+        &options,
         "\n\x1eapplied.json\n{\"labels\":[\"a=b\"]}\n",
         more,
         "\n\x1eend\n",
@@ -225,6 +238,7 @@ fn machine(version: Option<&str>, options: &Value) -> Machine {
             version: version.map(str::to_owned),
             options: options.as_object().unwrap().clone().into_iter().collect(),
             at: Path::parse("machines.web.engine"),
+            ..Engine::default()
         }),
         registries: Vec::new(),
         ports: Vec::new(),
@@ -385,80 +399,6 @@ async fn an_unknown_distribution_is_told_what_is_known() {
     let failure = world.get("engine.package").create(&world.cx).await.unwrap_err();
     assert_eq!(failure.message, "installing the engine on alpine 3.22 is not supported");
     assert!(failure.hint.unwrap().contains("debian 13"));
-}
-
-#[tokio::test]
-async fn an_option_that_left_the_machinefile_is_taken_back() {
-    let world = World::with(None, &json!({ "dns": ["9.9.9.9"] }));
-    let restart = || Impact::InPlace(Disruption::Restart, Some("restarts the engine, 3 containers restart".to_owned()));
-    let expected = [("options.dns".to_owned(), restart()), ("options.labels".to_owned(), restart())];
-    assert_eq!(world.changes("engine.daemon").await, expected);
-}
-
-#[tokio::test]
-async fn options_are_put_in_force_together_with_those_made_by_hand() {
-    let world = World::with(None, &json!({ "labels": ["a=b"], "max-concurrent-downloads": 5 }));
-    let reload = Impact::InPlace(Disruption::Reload, Some("reloads the engine".to_owned()));
-    assert_eq!(world.changes("engine.daemon").await, [("options.max-concurrent-downloads".to_owned(), reload)]);
-    world.script.answer(APPLY, said(0, ""));
-    world.update("engine.daemon").await.unwrap();
-    let script = &world.script.asked_for(APPLY)[0];
-    assert!(script.starts_with("sh -s -- reload 60\n"), "{script}");
-    let (new, rest) = script.split_once("either=").unwrap();
-    assert!(new.contains("\"mtu\": 1400") && new.contains("\"max-concurrent-downloads\": 5"));
-    assert!(!rest.contains("mtu"), "what was made by hand is not remembered as ours");
-}
-
-#[tokio::test]
-async fn a_secret_in_an_option_reaches_the_engine_and_is_seen_nowhere_else() {
-    let options = json!({ "labels": ["a=b"], "log-opts": { "splunk-token": "hunter2", "tag": "x" },
-        "proxies": { "http-proxy": "http://u:hunter3@proxy:3128" } });
-    let world = World::with(None, &options);
-    let daemon = world.get("engine.daemon");
-    let shown = json!(daemon.desired()).to_string() + &json!(world.present("engine.daemon").await).to_string();
-    assert!(shown.contains("http://u:***@proxy:3128 (sha256:") && !shown.contains("hunter"), "{shown}");
-    world.script.answer(APPLY, said(0, ""));
-    world.update("engine.daemon").await.unwrap();
-    let script = &world.script.asked_for(APPLY)[0];
-    let (new, rest) = script.split_once("either=").unwrap();
-    assert!(new.contains("\"splunk-token\": \"hunter2\"") && new.contains("http://u:hunter3@proxy:3128"), "{new}");
-    assert!(!new.contains("sha256") && rest.contains("hunter2"), "{script}");
-}
-
-#[tokio::test]
-async fn a_refused_option_is_named() {
-    let world = World::with(None, &json!({ "labels": ["a=b"], "dnss": ["9.9.9.9"] }));
-    world.present("engine.daemon").await;
-    world.script.answer(
-        APPLY,
-        said(10, "unable to configure: the following directives don't match any configuration option: dnss\n"),
-    );
-    let failure = world.update("engine.daemon").await.unwrap_err();
-    assert_eq!(failure.message, "the engine refuses option `dnss`; nothing was changed");
-    assert_eq!(failure.detail.len(), 1);
-}
-
-#[tokio::test]
-async fn options_of_an_engine_that_left_the_machinefile_are_taken_back() {
-    let world = World::with(None, &json!({}));
-    world.present("host").await;
-    let source = world.get("host").contents().unwrap();
-    let found = source.list(&world.cx, None).await.unwrap().found;
-    world.script.answer(APPLY, said(0, ""));
-    source.revive(&found[0]).unwrap().delete(&world.cx).await.unwrap();
-    let script = &world.script.asked_for(APPLY)[0];
-    let (new, rest) = script.split_once("either=").unwrap();
-    assert!(new.contains("\"mtu\": 1400") && !new.contains("labels"), "{new}");
-    assert!(rest.contains("ours='{}'"), "{rest}");
-}
-
-#[tokio::test]
-async fn a_daemon_json_that_is_not_json_is_not_overwritten() {
-    let world = World::with(None, &json!({ "dns": ["9.9.9.9"] }));
-    world.script.answer(FACTS, said(0, "\n\x1edaemon.json\n{ nearly\n\n\x1eend\n"));
-    assert!(matches!(world.read("engine.daemon").await, Observation::Unreadable(why) if why.contains("is not JSON")));
-    assert!(world.get("engine.daemon").update(&world.cx, &[]).await.is_err());
-    assert!(world.script.asked_for(APPLY).is_empty());
 }
 
 #[tokio::test]

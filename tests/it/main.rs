@@ -44,6 +44,7 @@ mod live;
 mod order;
 mod plan_runs;
 mod program;
+mod rollout;
 mod saved;
 mod schedules;
 mod signs;

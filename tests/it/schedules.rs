@@ -120,6 +120,7 @@ impl Trial {
             drives: Drives::default(),
             protected: BTreeMap::new(),
             moved: BTreeMap::new(),
+            fleets: Vec::new(),
             ignored: BTreeMap::new(),
         }
     }

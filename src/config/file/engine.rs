@@ -16,10 +16,10 @@ use crate::value::Value;
 pub enum Engine {
     /// `false`: none. `true`: one, set up as inherited.
     Flag(bool),
-    Settings(EngineSettings),
+    Settings(Box<EngineSettings>),
 }
 
-/// The engine's version and options.
+/// The engine's version, and how it is set up.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct EngineSettings {
@@ -30,6 +30,48 @@ pub struct EngineSettings {
     /// Options of `daemon.json` under their own names. Others that are set on the machine are left as they are.
     #[schemars(extend("default" = {}))]
     pub options: Option<BTreeMap<String, Value>>,
+
+    /// Labels of the engine: `docker info` shows them, and a Swarm can be told to prefer engines that have one.
+    #[schemars(extend("default" = {}, "propertyNames" = { "pattern": pattern::LABEL, "patternErrorMessage": pattern::LABEL_MESSAGE }))]
+    pub labels: Option<BTreeMap<String, String>>,
+
+    /// Where images of Docker Hub are looked for first, in order: addresses of registries.
+    #[schemars(extend("items" = pattern::text(pattern::WEB_ADDRESS, pattern::WEB_ADDRESS_MESSAGE), "default" = []))]
+    pub registry_mirrors: Option<Vec<String>>,
+
+    /// Registries that are talked to without TLS, or with a certificate nobody vouches for: `registry.example:5000`, `10.85.0.0/16`.
+    #[schemars(extend("default" = []))]
+    pub insecure_registries: Option<Vec<String>>,
+
+    /// How images and containers are laid on the disk, such as `overlay2`; the engine chooses unless said. Those of another driver are no longer seen.
+    pub storage_driver: Option<String>,
+
+    /// What the engine, and the installation of its packages, go through to reach the network.
+    pub proxy: Option<Proxy>,
+
+    /// Variables that the engine runs with. A change restarts it.
+    #[schemars(
+        extend("default" = {}, "propertyNames" = { "pattern": pattern::VARIABLE, "patternErrorMessage": pattern::VARIABLE_MESSAGE }),
+        extend("additionalProperties" = pattern::text(pattern::LINE, pattern::LINE_MESSAGE))
+    )]
+    pub env: Option<BTreeMap<String, String>>,
+}
+
+/// A way into the network.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Proxy {
+    /// For http addresses: `http://proxy.example:3128`.
+    #[schemars(regex(pattern = pattern::WEB_ADDRESS), extend("patternErrorMessage" = pattern::WEB_ADDRESS_MESSAGE))]
+    pub http: Option<String>,
+
+    /// For https addresses.
+    #[schemars(regex(pattern = pattern::WEB_ADDRESS), extend("patternErrorMessage" = pattern::WEB_ADDRESS_MESSAGE))]
+    pub https: Option<String>,
+
+    /// Names, domains, addresses and networks that are reached directly: `[.example, 10.85.0.0/16]`.
+    #[schemars(extend("items" = pattern::text(pattern::WORD, pattern::WORD_MESSAGE), "default" = []))]
+    pub no_proxy: Option<Vec<String>>,
 }
 
 impl JsonSchema for Engine {
@@ -60,7 +102,8 @@ impl<'de> Deserialize<'de> for Engine {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Engine, A::Error> {
-                EngineSettings::deserialize(de::value::MapAccessDeserializer::new(map)).map(Engine::Settings)
+                let settings = EngineSettings::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(Engine::Settings(Box::new(settings)))
             }
         }
 
@@ -74,15 +117,50 @@ impl Engine {
     pub fn over(self, base: Option<&Self>) -> Self {
         match (self, base) {
             (Self::Flag(true), Some(Self::Settings(base))) => Self::Settings(base.clone()),
-            (Self::Settings(own), Some(Self::Settings(base))) => Self::Settings(EngineSettings {
-                version: own.version.or_else(|| base.version.clone()),
-                options: match (own.options, base.options.clone()) {
-                    (Some(own), Some(base)) => Some(merge(base, own)),
-                    (own, base) => own.or(base),
-                },
-            }),
+            (Self::Settings(own), Some(Self::Settings(base))) => Self::Settings(Box::new(own.over(base))),
             (own, _) => own,
         }
+    }
+}
+
+impl EngineSettings {
+    fn over(self, base: &Self) -> Self {
+        Self {
+            version: self.version.or_else(|| base.version.clone()),
+            options: match (self.options, base.options.clone()) {
+                (Some(own), Some(base)) => Some(merge(base, own)),
+                (own, base) => own.or(base),
+            },
+            labels: by_key(self.labels, base.labels.as_ref()),
+            registry_mirrors: self.registry_mirrors.or_else(|| base.registry_mirrors.clone()),
+            insecure_registries: self.insecure_registries.or_else(|| base.insecure_registries.clone()),
+            storage_driver: self.storage_driver.or_else(|| base.storage_driver.clone()),
+            proxy: match (self.proxy, &base.proxy) {
+                (Some(own), Some(base)) => Some(own.over(base)),
+                (own, base) => own.or_else(|| base.clone()),
+            },
+            env: by_key(self.env, base.env.as_ref()),
+        }
+    }
+}
+
+impl Proxy {
+    fn over(self, base: &Self) -> Self {
+        Self {
+            http: self.http.or_else(|| base.http.clone()),
+            https: self.https.or_else(|| base.https.clone()),
+            no_proxy: self.no_proxy.or_else(|| base.no_proxy.clone()),
+        }
+    }
+}
+
+fn by_key(
+    own: Option<BTreeMap<String, String>>,
+    base: Option<&BTreeMap<String, String>>,
+) -> Option<BTreeMap<String, String>> {
+    match (own, base) {
+        (Some(own), Some(base)) => Some(base.clone().into_iter().chain(own).collect()),
+        (own, base) => own.or_else(|| base.cloned()),
     }
 }
 

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Disk, Engine, Image, Nic, Registry, Timeouts, UserData, pattern};
+use super::{Disk, Engine, Image, Nic, Registry, Rollout, Timeouts, UserData, pattern};
 
 /// A machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -36,6 +36,9 @@ pub struct Machine {
     /// Registries that the machine logs in at to pull images, by host: `ghcr.io`, `registry.example:5000`. `docker.io` is Docker's own.
     #[schemars(extend("propertyNames" = pattern::registry()))]
     pub registries: Option<BTreeMap<String, Registry>>,
+
+    /// How many members of a counted machine may be away at once.
+    pub rollout: Option<Rollout>,
 
     /// Ports of this computer that lead into the machine: `"8080:80"`, `"127.0.0.1:8080:80/tcp"`. They listen on 127.0.0.1 unless an address is given.
     #[schemars(extend("items" = pattern::text(pattern::PORT, pattern::PORT_MESSAGE), "default" = []))]
@@ -205,6 +208,7 @@ impl Machine {
             registries: merged(self.registries, base.registries.as_ref(), |own, base| {
                 by_name(own, base, Registry::over)
             }),
+            rollout: merged(self.rollout, base.rollout.as_ref(), Rollout::over),
             ports: self.ports.or_else(|| base.ports.clone()),
             ssh: merged(self.ssh, base.ssh.as_ref(), Ssh::over),
             cloud_init: self.cloud_init.or_else(|| base.cloud_init.clone()),

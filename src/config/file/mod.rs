@@ -11,6 +11,7 @@ mod moved;
 mod pattern;
 mod provider;
 mod registry;
+mod rollout;
 mod store;
 mod timeouts;
 mod user_data;
@@ -23,13 +24,14 @@ use serde::Deserialize;
 use crate::value::Value;
 
 pub use compose::{Compose, Members};
-pub use engine::{Engine, EngineSettings};
+pub use engine::{Engine, EngineSettings, Proxy};
 pub use hardware::{Disk, Nic};
 pub use image::{Image, ImageSource};
 pub use machine::{Machine, Resources, Size, Ssh};
 pub use moved::Moved;
 pub use provider::Provider;
 pub use registry::{Registry, Secret};
+pub use rollout::{Most, Rollout};
 pub use store::Store;
 pub use timeouts::Timeouts;
 pub use user_data::{UserData, is_address};
@@ -76,6 +78,9 @@ pub struct Machinefile {
     #[serde(default)]
     #[schemars(extend("propertyNames" = pattern::name()))]
     pub providers: Option<BTreeMap<String, Provider>>,
+
+    /// How many of all the project's machines may be away at once. One under `defaults` or a machine counts for its members.
+    pub rollout: Option<Rollout>,
 
     /// What every machine inherits: maps merge by key, everything else (lists and `image` too) a machine replaces.
     pub defaults: Option<Machine>,

@@ -40,6 +40,28 @@ pub(super) const PUBLIC_KEY_MESSAGE: &str = "paste the line of the `.pub` file: 
 pub(super) const DURATION: &str = "^[0-9]+(ms|s|m|h)$";
 pub(super) const DURATION_MESSAGE: &str = "a duration is a whole number and a unit: `30s`, `3m`, `1h`";
 
+/// The name of one of the engine's labels.
+pub(super) const LABEL: &str = "^[^=\\s]+$";
+pub(super) const LABEL_MESSAGE: &str = "a label's name has no blank and no `=`";
+
+pub(super) const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+pub(super) const VARIABLE_MESSAGE: &str = "a variable's name has letters, digits and `_`, and begins with no digit";
+
+/// What stands on one line.
+pub(super) const LINE: &str = "^[^\\r\\n]*$";
+pub(super) const LINE_MESSAGE: &str = "one line of text";
+
+pub(super) const WEB_ADDRESS: &str = "^https?://[^\\s]+$";
+pub(super) const WEB_ADDRESS_MESSAGE: &str = "an http or https address, such as `http://proxy.example:3128`";
+
+/// One of several that are separated by commas elsewhere.
+pub(super) const WORD: &str = "^[^\\s,]+$";
+pub(super) const WORD_MESSAGE: &str = "one name, address or network, without blanks and commas";
+
+/// A part of a hundred.
+pub(super) const PERCENT: &str = "^([1-9][0-9]?|100)%$";
+pub(super) const PERCENT_MESSAGE: &str = "a number of machines, or a part of them such as `25%`";
+
 /// The schema of a user-given name.
 pub(super) fn name() -> Value {
     json!({ "pattern": NAME, "patternErrorMessage": NAME_MESSAGE })

@@ -6,8 +6,21 @@ use crate::note::{Note, suggestion};
 use crate::value::Path;
 
 /// Those that can be kept apart from all others of a machine.
-const ALONE: [&str; 8] =
-    ["engine.options", "engine.version", "image", "ports", "resources.cpus", "resources.nic", "resources.ram", "tags"];
+const ALONE: [&str; 13] = [
+    "engine.env",
+    "engine.insecure-registries",
+    "engine.labels",
+    "engine.options",
+    "engine.registry-mirrors",
+    "engine.storage-driver",
+    "engine.version",
+    "image",
+    "ports",
+    "resources.cpus",
+    "resources.nic",
+    "resources.ram",
+    "tags",
+];
 
 /// What is written below `ignore`, each path once. One that names nothing of the machine is a note.
 pub(super) fn paths(

@@ -5,11 +5,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Scope, disks, ignore, image, order, user_data};
+use super::{Scope, disks, engine, ignore, image, order, user_data};
 use crate::config::file;
-use crate::desired::{
-    Card, Engine, Forward, Machine, Protocol, Registry, Resources, Secret, Ssh, Timeouts, address, quantity,
-};
+use crate::desired::{Card, Forward, Machine, Protocol, Registry, Resources, Secret, Ssh, Timeouts, address, quantity};
 use crate::id::Name;
 use crate::note::Note;
 use crate::value::Path;
@@ -29,7 +27,7 @@ pub(super) fn machine(scope: &mut Scope<'_>, name: &Name, at: &Path, written: fi
     let provider = scope.provider(written.provider.as_deref().unwrap_or(PROVIDER), &at.join("provider"));
     let image = image::image(scope, written.image, &at.join("image"));
     let resources = resources(scope, written.resources.unwrap_or_default(), &at.join("resources"));
-    let engine = engine(written.engine, at);
+    let engine = engine::engine(scope, written.engine, &at.join("engine"));
     let registries = registries(scope, written.registries.unwrap_or_default(), &at.join("registries"));
     let ports = ports(scope, &written.ports.unwrap_or_default(), &at.join("ports"));
     let ssh = ssh(scope, written.ssh.unwrap_or_default(), &at.join("ssh"));
@@ -102,16 +100,6 @@ pub(super) fn size(scope: &mut Scope<'_>, written: &file::Size, at: &Path) -> Op
         scope.note(note.hint("a number of GB, or a number and a unit: `512MiB`, `20GB`"));
     }
     bytes
-}
-
-fn engine(written: Option<file::Engine>, at: &Path) -> Option<Engine> {
-    let settings = match written {
-        Some(file::Engine::Flag(false)) => return None,
-        Some(file::Engine::Settings(settings)) => settings,
-        Some(file::Engine::Flag(true)) | None => file::EngineSettings::default(),
-    };
-    let options = settings.options.unwrap_or_default();
-    Some(Engine { version: settings.version, options, at: at.join("engine") })
 }
 
 fn ports(scope: &mut Scope<'_>, written: &[String], at: &Path) -> Vec<Forward> {

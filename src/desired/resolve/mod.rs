@@ -3,11 +3,13 @@
 mod capabilities;
 mod compose;
 mod disks;
+mod engine;
 mod ignore;
 mod image;
 mod machine;
 mod moved;
 mod order;
+mod rollout;
 mod user_data;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,8 +70,18 @@ pub fn resolve(config: &Config, surroundings: &Surroundings<'_>) -> (Option<Desi
     let store = store(config, &mut notes);
     let groups = order::groups(&machines, &members);
     let contexts = config.file.contexts.unwrap_or_default();
-    let desired =
-        owner.map(|owner| Desired { owner, store, providers, machines, groups, moved, timeouts, contexts, compose });
+    let desired = owner.map(|owner| Desired {
+        fleets: rollout::fleets(&config.file, &owner.project, &machines, &members),
+        owner,
+        store,
+        providers,
+        machines,
+        groups,
+        moved,
+        timeouts,
+        contexts,
+        compose,
+    });
     notes.extend(desired.iter().flat_map(check));
     // What follows from a fault that was reported already is not said again.
     notes.retain(|note| !config.faults.iter().any(|fault| are_related(fault, &note.path)));

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use crate::attributes;
 use crate::desired;
 use crate::host::engine::release::{ENGINES, Release};
+use crate::host::engine::variables;
 use crate::host::facts::{Facts, Package};
 use crate::host::reach::Reach;
 use crate::id::{Kind, ResourceId};
@@ -39,6 +40,7 @@ pub(crate) struct Packages {
     id: ResourceId,
     reach: Arc<Reach>,
     version: Option<String>,
+    proxy: desired::Proxy,
     parents: Vec<Parent>,
     desired: Attributes,
 }
@@ -58,6 +60,7 @@ impl Packages {
             id: ResourceId::new(KIND, &reach.name),
             parents: std::iter::once(Parent::within(reach.id.clone())).chain(disks).collect(),
             version: engine.version.clone(),
+            proxy: engine.proxy.clone(),
             desired,
             reach: Arc::clone(reach),
         }
@@ -104,7 +107,13 @@ impl Packages {
         let arguments = [wait.as_str(), version.unwrap_or_default(), engine];
         let arguments: Vec<&str> = arguments.into_iter().chain(packages.copied()).collect();
         cx.progress.say(format!("installing {}", release.packages.join(", ")));
-        let output = self.reach.run(cx, Command::script(INSTALL, arguments).timeout(LIMIT)).await?;
+        let output = self
+            .reach
+            .run(
+                cx,
+                Command::script(&format!("{}{INSTALL}", variables::exports(&self.proxy)), arguments).timeout(LIMIT),
+            )
+            .await?;
         if output.success() { Ok(()) } else { Err(self.refusal(engine, &output)) }
     }
 

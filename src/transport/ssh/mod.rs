@@ -134,6 +134,10 @@ impl Transport for Ssh {
         timeout_at(deadline, exchange).await.map_err(|_| late())?.map_err(|why| self.lost(why))
     }
 
+    async fn renew(&self) {
+        *self.session.lock().await = None;
+    }
+
     async fn put(&self, path: &str, content: &[u8], mode: u32) -> Result<(), Error> {
         let staged = {
             let _turn = self.channels.acquire().await.map_err(|error| self.lost(error))?;

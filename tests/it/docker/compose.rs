@@ -131,7 +131,7 @@ fn touched(sandbox: &Sandbox) -> Vec<String> {
 #[tokio::test]
 async fn compose_projects_follow_every_edit() {
     let engine = Engine::start();
-    hand_over_the_image(&engine, &["busybox-static", "docker-registry"]).await;
+    hand_over_the_image(&engine, "debian-13", &["busybox-static", "docker-registry"]).await;
     let busybox = busybox(&engine);
     let sandbox = sandbox(&engine, &busybox);
 

@@ -15,18 +15,18 @@ use super::{World, machine};
 use crate::support::hail::hail;
 use crate::support::sandbox::Sandbox;
 
+/// Tells one start of a machine from another.
+const BOOTED: &[&str] = &["systemctl", "show", "-p", "UserspaceTimestampMonotonic"];
+
 /// What the computer's network has cannot be reached from where the machines are: the image is handed to the engine
 /// from outside.
-pub(super) async fn hand_over_the_image(engine: &Engine, packages: &[&str]) {
+pub(super) async fn hand_over_the_image(engine: &Engine, release: &str, packages: &[&str]) {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache/machine");
     let mut world = World::new();
     world.dirs = Dirs { cache, ..world.dirs };
     let provider = world.open([("host", json!(engine.host()))], false).unwrap();
-    let build = Build {
-        release: "debian-13".into(),
-        packages: packages.iter().copied().map(Into::into).collect(),
-        mirror: None,
-    };
+    let build =
+        Build { release: release.into(), packages: packages.iter().map(|&name| name.into()).collect(), mirror: None };
     let image = provider.expand(&machine(Image::Build(build))).unwrap().resources.remove(0);
     assert_eq!(image.id().kind(), "docker.image");
     image.create(&world.context()).await.unwrap();
@@ -100,7 +100,7 @@ fn labelled(engine: &Engine) -> BTreeMap<&'static str, String> {
 #[tokio::test]
 async fn containers_are_machines_that_follow_every_edit() {
     let engine = Engine::start();
-    hand_over_the_image(&engine, &["busybox-static"]).await;
+    hand_over_the_image(&engine, "debian-13", &["busybox-static"]).await;
     let sandbox = sandbox(&engine);
 
     let up = hail(&sandbox, "up -y");
@@ -193,7 +193,7 @@ fn contexts_lead_to_the_engine_as_long_as_they_are_wanted(sandbox: &Sandbox) {
 }
 
 fn options_and_limits_change_in_place(engine: &Engine, sandbox: &Sandbox) {
-    let booted = on(sandbox, "web", &["stat", "-c", "%Y", "/run/systemd"]);
+    let booted = on(sandbox, "web", BOOTED);
     sandbox.edit("Machinefile.yaml", ", debug: true", ", debug: false");
     sandbox.edit("Machinefile.yaml", "ram: 1,", "ram: 0.75,");
     assert_eq!(
@@ -202,12 +202,12 @@ fn options_and_limits_change_in_place(engine: &Engine, sandbox: &Sandbox) {
     );
     sandbox.ok("up -y");
     assert_eq!(engine.says(&["inspect", "-f", "{{.HostConfig.Memory}}", "pair-x7k2.web"]), (768 << 20).to_string());
-    assert_eq!(on(sandbox, "web", &["stat", "-c", "%Y", "/run/systemd"]), booted, "nothing was restarted");
+    assert_eq!(on(sandbox, "web", BOOTED), booted, "nothing was restarted");
     sandbox.assert_converged();
 }
 
 fn protection_is_written_at_once_and_outlives_the_container(sandbox: &Sandbox) {
-    let booted = on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]);
+    let booted = on(sandbox, "db", BOOTED);
     sandbox.edit(
         "Machinefile.yaml",
         "db: { engine: false }",
@@ -216,7 +216,7 @@ fn protection_is_written_at_once_and_outlives_the_container(sandbox: &Sandbox) {
     assert_eq!(steps(sandbox), ["docker.container/db update none"]);
     sandbox.ok("up -y");
     sandbox.assert_converged();
-    assert_eq!(on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]), booted, "nothing was restarted");
+    assert_eq!(on(sandbox, "db", BOOTED), booted, "nothing was restarted");
     sandbox.edit("Machinefile.yaml", "tags: { tier: data }", "ports: ['8099:99']");
     sandbox.ok("up -y");
     sandbox.assert_converged();
@@ -256,7 +256,7 @@ fn a_port_changes_in_a_new_container_that_has_everything(sandbox: &Sandbox) {
 fn a_machine_is_renamed_while_it_runs_and_back_again(engine: &Engine, sandbox: &Sandbox) {
     let machinefile = std::fs::read_to_string(sandbox.project().join("Machinefile.yaml")).expect("a file");
     let facts = |machine: &str| {
-        let booted = on(sandbox, machine, &["stat", "-c", "%Y", "/run/systemd"]);
+        let booted = on(sandbox, machine, BOOTED);
         let site = on(sandbox, machine, &["sudo", "docker", "ps", "-q"]);
         [booted, site, on(sandbox, machine, &["cat", "/etc/machine-id", "/data/note"])]
     };
@@ -289,7 +289,7 @@ fn a_machine_is_renamed_while_it_runs_and_back_again(engine: &Engine, sandbox: &
 
 /// It runs on, the project makes no other one of it, and it comes back with all that it has.
 fn a_machine_is_let_go_and_taken_over(engine: &Engine, sandbox: &Sandbox) {
-    let booted = on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]);
+    let booted = on(sandbox, "db", BOOTED);
     let machinefile = std::fs::read_to_string(sandbox.project().join("Machinefile.yaml")).expect("a file");
     let (without, _) = machinefile.split_once("  db:").expect("the last machine");
     let compose = machinefile.split_once("compose:").expect("a project").1;
@@ -322,7 +322,7 @@ fn a_machine_is_let_go_and_taken_over(engine: &Engine, sandbox: &Sandbox) {
     sandbox.ok("up -y");
     sandbox.assert_converged();
     sandbox.write("Machinefile.yaml", &machinefile);
-    assert_eq!(on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]), booted, "nothing was restarted");
+    assert_eq!(on(sandbox, "db", BOOTED), booted, "nothing was restarted");
     assert!(!engine.says(&["volume", "ls", "-q"]).contains("_deed"), "it is what it was made as");
 }
 
@@ -342,11 +342,11 @@ fn a_container_that_was_removed_is_made_again(engine: &Engine, sandbox: &Sandbox
 }
 
 fn a_lost_key_is_replaced_while_the_machines_run(sandbox: &Sandbox) {
-    let booted = on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]);
+    let booted = on(sandbox, "db", BOOTED);
     std::fs::remove_dir_all(sandbox.home().join("state")).expect("a folder");
     let plan = sandbox.ok("plan").stdout;
     assert!(plan.contains("lets the project's new key in"), "{plan}");
     sandbox.ok("up -y");
-    assert_eq!(on(sandbox, "db", &["stat", "-c", "%Y", "/run/systemd"]), booted);
+    assert_eq!(on(sandbox, "db", BOOTED), booted);
     sandbox.assert_converged();
 }

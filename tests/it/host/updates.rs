@@ -3,7 +3,7 @@
 use libmachine::resource::diff;
 use libmachine::value::json;
 
-use super::{APPLY, INSTALL, World, said};
+use super::{APPLY, CONFIRM, FACTS, INSTALL, World, said, with_options};
 
 #[tokio::test]
 async fn an_update_of_one_option_leaves_the_others_as_they_are() {
@@ -13,9 +13,12 @@ async fn an_update_of_one_option_leaves_the_others_as_they_are() {
     let paths: Vec<_> = changes.iter().map(|change| change.path.to_string()).collect();
     assert_eq!(paths, ["options.labels", "options.max-concurrent-downloads"]);
     world.script.answer(APPLY, said(0, ""));
+    world.script.answer(CONFIRM, said(0, ""));
+    let options = "{\"mtu\":1400,\"labels\":[\"a=b\"],\"max-concurrent-downloads\":5}";
+    *world.script.after.lock().unwrap() = Some((CONFIRM, FACTS, with_options(options, "")));
     daemon.update(&world.cx, &changes[1..]).await.unwrap();
     let script = &world.script.asked_for(APPLY)[0];
-    assert!(script.starts_with("sh -s -- reload 60\n"), "{script}");
+    assert!(script.starts_with("sh -s -- reload t-"), "{script}");
     assert!(script.contains("a=b") && !script.contains("c=d"), "{script}");
     assert!(script.contains("\"max-concurrent-downloads\": 5"), "{script}");
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use libmachine::graph::{self, Graph};
 use libmachine::id::ResourceId;
 use libmachine::observe::Observed;
-use libmachine::plan::{Drift, Limit, Options, Plan, drift, plan};
+use libmachine::plan::{Drift, Fleet, Limit, Options, Plan, drift, plan};
 use libmachine::report::{Detail, Style, plan as print};
 use libmachine::resource::{Change, Context, Disruption, Failure, Impact, Observation, Parent, Resource};
 use libmachine::selection::{Pattern, Selection, Tags};
@@ -148,6 +148,13 @@ impl Scene {
         let graph = self.graph();
         self.options.selected = Some(selection.of(&graph, &Tags::of(&graph, |_| None)).acted);
         self.options.limit = Some(Limit { targets, excludes, left_out: 0 });
+        self
+    }
+
+    /// As with `rollout:`.
+    pub fn rolling(mut self, name: &str, machines: &[&str], most: usize) -> Self {
+        let machines = machines.iter().map(|&machine| machine.to_owned()).collect();
+        self.options.fleets.push(Fleet { name: name.to_owned(), machines, most });
         self
     }
 
