@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::apply::{Events, Outcome, Tools, apply};
 use crate::catalog::Catalog;
@@ -345,7 +346,10 @@ pub async fn carry_out(proposal: &Proposal, store: &Arc<dyn Store>, events: &Eve
         events: events.clone(),
         parallel,
     };
-    apply(&proposal.plan, &proposal.sight.graph, &tools).await
+    let (plan, graph) = (Arc::clone(&proposal.plan), Arc::clone(&proposal.sight.graph));
+    // Among the tasks that it waits for, where it costs least to be woken; they end with whoever asked.
+    let run = AbortOnDropHandle::new(tokio::spawn(async move { apply(&plan, &graph, &tools).await }));
+    run.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// Plans and applies until a plan is empty: what a round changed is looked at again. `consent` sees every plan before it is carried out; its second argument

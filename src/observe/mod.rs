@@ -20,7 +20,7 @@ use crate::value::Attributes;
 #[derive(Debug)]
 pub struct Sight {
     /// What is desired and what was found beside it.
-    pub graph: Graph,
+    pub graph: Arc<Graph>,
     pub observed: Observed,
     /// Sources that could not be listed: orphans there are not seen.
     pub blind: Vec<(String, Failure)>,
@@ -87,5 +87,5 @@ pub async fn observe(question: &Question<'_>, cx: &Context) -> Result<Sight, gra
     }
     let mut blind = survey.into_blind();
     blind.extend(seen.blind);
-    Ok(Sight { graph, observed, blind, selected, moved })
+    Ok(Sight { graph: Arc::new(graph), observed, blind, selected, moved })
 }

@@ -188,9 +188,9 @@ fn keep_talking(face: Face, bars: &Arc<Mutex<Bars>>) {
 
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// A closed standard error is no reason to stop half-way through a change.
+/// In one piece, whoever else writes there. A closed standard error is no reason to stop half-way through a change.
 pub(super) fn line(text: &str) {
-    _ = writeln!(std::io::stderr(), "{text}");
+    _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 pub(super) fn doing(action: &str) -> &'static str {

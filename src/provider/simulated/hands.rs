@@ -18,14 +18,15 @@ impl World {
         owner: &str,
         from: &ResourceId,
         to: &ResourceId,
-        (key, parents): (&str, Value),
+        (key, parents): (&'static str, Value),
     ) -> Result<(), Failure> {
-        self.call(true, |db| {
-            if attributes(db, owner, to)?.is_none() {
-                give(db, (owner, from.as_str()), (owner, to.as_str()))?;
-                if let Some(mut all) = attributes(db, owner, to)? {
-                    all.insert(key.to_owned(), parents.clone());
-                    write(db, owner, to, &all)?;
+        let (owner, from, to) = (owner.to_owned(), from.clone(), to.clone());
+        self.act(move |db| {
+            if attributes(db, &owner, &to)?.is_none() {
+                give(db, (&owner, from.as_str()), (&owner, to.as_str()))?;
+                if let Some(mut all) = attributes(db, &owner, &to)? {
+                    all.insert(key.to_owned(), parents);
+                    write(db, &owner, &to, &all)?;
                 }
             }
             Ok(())
@@ -39,7 +40,7 @@ impl World {
         owner: Option<&str>,
         id: &ResourceId,
     ) -> Result<Option<(String, Attributes)>, Failure> {
-        let owner = self.call(false, |db| {
+        let owner = self.see(|db| {
             db.query_row(
                 "SELECT owner FROM objects WHERE id = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY owner LIMIT 1",
                 params![id.as_str(), owner],
@@ -48,18 +49,19 @@ impl World {
             .optional()
         });
         let Some(owner) = owner.await? else { return Ok(None) };
-        let attributes = self.call(false, |db| attributes(db, &owner, id)).await?;
+        let attributes = self.see(|db| attributes(db, &owner, id)).await?;
         Ok(attributes.map(|attributes| (owner, attributes)))
     }
 
     /// Gives a machine and all that is on it to another owner, under another name.
     pub(super) async fn hand_over(&self, owner: &str, machine: &str, to: &str, name: &str) -> Result<(), Failure> {
-        self.call(true, |db| {
+        let [owner, machine, to, name] = [owner, machine, to, name].map(str::to_owned);
+        self.act(move |db| {
             let mut statement = db.prepare("SELECT id FROM objects WHERE owner = ?1")?;
-            let ids: Vec<String> = statement.query_map([owner], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let ids: Vec<String> = statement.query_map([&owner], |row| row.get(0))?.collect::<Result<_, _>>()?;
             for id in ids.iter().filter_map(|id| ResourceId::parse(id)) {
-                if let Some(own) = id.of_machine(machine, name) {
-                    give(db, (owner, id.as_str()), (to, own.as_str()))?;
+                if let Some(own) = id.of_machine(&machine, &name) {
+                    give(db, (&owner, id.as_str()), (&to, own.as_str()))?;
                 }
             }
             Ok(())
@@ -69,11 +71,12 @@ impl World {
 
     /// Takes the owner off an object. What is nobody's under its id already stays in the way.
     pub(super) async fn disown(&self, owner: &str, id: &ResourceId) -> Result<String, Failure> {
-        let free = self.call(true, |db| {
-            if attributes(db, owner, id)?.is_none() {
+        let (owner, of) = (owner.to_owned(), id.clone());
+        let free = self.act(move |db| {
+            if attributes(db, &owner, &of)?.is_none() {
                 return Ok(true);
             }
-            Ok(attributes(db, NOBODY, id)?.is_none() && give(db, (owner, id.as_str()), (NOBODY, id.as_str()))?)
+            Ok(attributes(db, NOBODY, &of)?.is_none() && give(db, (&owner, of.as_str()), (NOBODY, of.as_str()))?)
         });
         if !free.await? {
             return Err(Failure::new(format!("the world has a {id} that is nobody's already")));

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::oneshot;
 
 use super::weather::{Fate, Weather, storm};
 use crate::desired::{Forward, Protocol};
@@ -34,23 +35,33 @@ const REMOVE: &str = "
 
 const RELEASE: &str = "DELETE FROM ports WHERE owner = ?1 AND id = ?2";
 
-#[derive(Debug)]
+/// A change of the world that waits for its turn. It says how it went once all that was changed with it is kept.
+type Act = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Box<dyn FnOnce() + Send>> + Send>;
+
 pub(super) struct World {
     path: PathBuf,
     weather: Weather,
     connection: Mutex<Option<Connection>>,
+    /// What arrived together is done in one transaction.
+    waiting: Mutex<Vec<Act>>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl World {
     /// Nothing is opened before the first call.
     pub(super) fn new(path: PathBuf, weather: Weather) -> Self {
-        Self { path, weather, connection: Mutex::new(None) }
+        Self { path, weather, connection: Mutex::new(None), waiting: Mutex::default() }
     }
 
     /// A page of what an owner has, in the order of ids: what comes after `from`.
     pub(super) async fn list(&self, owner: &str, from: Option<&str>) -> Result<Page, Failure> {
         let lag = i64::try_from(self.weather.list_lag.as_millis()).unwrap_or(i64::MAX);
-        self.call(false, |db| {
+        self.see(|db| {
             let text = "SELECT id, attributes FROM objects WHERE owner = ?1 AND id > ?4 AND (?2 = 0 OR NOT EXISTS
                 (SELECT 1 FROM born WHERE born.owner = ?1 AND born.id = objects.id AND born.at > ?3))
                 ORDER BY id LIMIT ?5";
@@ -74,7 +85,7 @@ impl World {
     }
 
     pub(super) async fn get(&self, owner: &str, id: &ResourceId) -> Result<Option<Attributes>, Failure> {
-        self.call(false, |db| attributes(db, owner, id)).await
+        self.see(|db| attributes(db, owner, id)).await
     }
 
     pub(super) async fn put(
@@ -84,24 +95,28 @@ impl World {
         wanted: Attributes,
         parents: &[Parent],
     ) -> Result<Attributes, Failure> {
-        let there = self.call(true, |db| {
+        let (owner, id) = (owner.to_owned(), id.clone());
+        let within: Vec<_> =
+            parents.iter().filter(|parent| parent.link == Link::Within).map(|p| p.id.clone()).collect();
+        let is_noted = !self.weather.list_lag.is_zero();
+        let there = self.act(move |db| {
             if id.kind() == super::MACHINE
-                && let Some(port) = take_ports(db, owner, id, &wanted)?
+                && let Some(port) = take_ports(db, &owner, &id, &wanted)?
             {
-                return Ok(Err(Failure::new(format!("the world says: {port} is taken"))));
+                return Ok(Err(taken(&port)));
             }
             let body = serde_json::to_string(&wanted).expect("JSON values");
             db.prepare_cached("INSERT OR REPLACE INTO objects (id, kind, owner, attributes) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![id.as_str(), id.kind(), owner, body])?;
-            for parent in parents.iter().filter(|parent| parent.link == Link::Within) {
+            for parent in within {
                 db.prepare_cached("INSERT OR IGNORE INTO inside (owner, parent, id) VALUES (?1, ?2, ?3)")?
-                    .execute(params![owner, parent.id.as_str(), id.as_str()])?;
+                    .execute(params![owner, parent.as_str(), id.as_str()])?;
             }
-            if !self.weather.list_lag.is_zero() {
+            if is_noted {
                 db.prepare_cached("INSERT OR IGNORE INTO born (owner, id, at) VALUES (?1, ?2, ?3)")?
                     .execute(params![owner, id.as_str(), now()])?;
             }
-            Ok(Ok(wanted.clone()))
+            Ok(Ok(wanted))
         });
         there.await?
     }
@@ -112,20 +127,21 @@ impl World {
         owner: &str,
         id: &ResourceId,
         changes: &[Change],
-        (key, parents): (&str, Value),
+        (key, parents): (&'static str, Value),
     ) -> Result<Attributes, Failure> {
-        let there = self.call(true, |db| {
-            let Some(known) = attributes(db, owner, id)? else {
+        let (owner, id, changes) = (owner.to_owned(), id.clone(), changes.to_vec());
+        let there = self.act(move |db| {
+            let Some(known) = attributes(db, &owner, &id)? else {
                 return Ok(Err(Failure::new(format!("{id} does not exist")).hint("run it again: it is made then")));
             };
-            let mut all = made(&known, changes);
-            all.insert(key.to_owned(), parents.clone());
+            let mut all = made(&known, &changes);
+            all.insert(key.to_owned(), parents);
             if id.kind() == super::MACHINE
-                && let Some(port) = take_ports(db, owner, id, &all)?
+                && let Some(port) = take_ports(db, &owner, &id, &all)?
             {
-                return Ok(Err(Failure::new(format!("the world says: {port} is taken"))));
+                return Ok(Err(taken(&port)));
             }
-            write(db, owner, id, &all)?;
+            write(db, &owner, &id, &all)?;
             Ok(Ok(all))
         });
         there.await?
@@ -133,19 +149,19 @@ impl World {
 
     /// Sets some attributes of an object that is there.
     pub(super) async fn merge(&self, owner: &str, id: &ResourceId, some: &Attributes) -> Result<(), Failure> {
-        let there = self
-            .call(true, |db| {
-                let Some(mut all) = attributes(db, owner, id)? else { return Ok(false) };
-                all.extend(some.clone());
-                write(db, owner, id, &all)?;
-                Ok(true)
-            })
-            .await?;
-        if there { Ok(()) } else { Err(Failure::new(format!("{id} does not exist"))) }
+        let (owner, of, some) = (owner.to_owned(), id.clone(), some.clone());
+        let there = self.act(move |db| {
+            let Some(mut all) = attributes(db, &owner, &of)? else { return Ok(false) };
+            all.extend(some);
+            write(db, &owner, &of, &all)?;
+            Ok(true)
+        });
+        if there.await? { Ok(()) } else { Err(Failure::new(format!("{id} does not exist"))) }
     }
 
     pub(super) async fn remove(&self, owner: &str, id: &ResourceId) -> Result<(), Failure> {
-        self.call(true, |db| {
+        let (owner, id) = (owner.to_owned(), id.clone());
+        self.act(move |db| {
             db.prepare_cached(REMOVE)?.execute(params![owner, id.as_str()])?;
             if id.kind() == super::MACHINE {
                 db.prepare_cached(RELEASE)?.execute(params![owner, id.as_str()])?;
@@ -160,45 +176,74 @@ impl World {
         &self.path
     }
 
-    /// One call across the simulated network, in one transaction.
-    pub(super) async fn call<T>(
+    /// A call across the simulated network that changes nothing.
+    pub(super) async fn see<T>(&self, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Failure> {
+        let fate = self.weather.pass().await?;
+        if fate == Fate::Succeeds { self.look(look).map_err(|why| self.unusable(&why)) } else { Err(storm()) }
+    }
+
+    /// A call across the simulated network that changes the world: wholly or not at all.
+    pub(super) async fn act<T: Send + 'static>(
         &self,
-        writes: bool,
-        mut act: impl FnMut(&Connection) -> rusqlite::Result<T> + Send,
+        act: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
         let fate = self.weather.pass().await?;
         if fate == Fate::FailsBefore {
             return Err(storm());
         }
-        let result = self.act(writes, &mut act).map_err(|why| {
-            Failure::new(format!("the world in {} cannot be used: {why}", self.path.display()))
-                .hint("delete the file to begin with an empty world")
-        })?;
-        if fate == Fate::FailsAfter { Err(storm()) } else { Ok(result) }
+        let (reply, answer) = oneshot::channel();
+        let act: Act = Box::new(move |db| {
+            let done = act(db)?;
+            Ok(Box::new(move || _ = reply.send(done)))
+        });
+        self.waiting.lock().expect("no holder panics").push(act);
+        // Whoever is about to call as well does so first.
+        tokio::task::yield_now().await;
+        self.act_together().map_err(|why| self.unusable(&why))?;
+        let done = answer.await.map_err(|_| self.unusable(&"a change beside this one was refused"))?;
+        if fate == Fate::FailsAfter { Err(storm()) } else { Ok(done) }
     }
 
-    fn act<T>(
-        &self,
-        writes: bool,
-        act: &mut impl FnMut(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Box<dyn std::error::Error>> {
+    fn unusable(&self, why: &dyn std::fmt::Display) -> Failure {
+        Failure::new(format!("the world in {} cannot be used: {why}", self.path.display()))
+            .hint("delete the file to begin with an empty world")
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Box<dyn std::error::Error>> {
         let mut guard = self.connection.lock().expect("no holder panics");
-        if guard.is_none() && !writes && !self.path.exists() {
+        if guard.is_none() && !self.path.exists() {
             let nothing = Connection::open_in_memory()?;
             nothing.execute_batch(SCHEMA)?;
-            return Ok(act(&nothing)?);
+            return Ok(look(&nothing)?);
         }
-        let db = match guard.as_mut() {
-            Some(db) => db,
-            None => guard.insert(self.open()?),
-        };
-        if !writes {
-            return Ok(act(db)?);
+        Ok(look(self.opened(&mut guard)?)?)
+    }
+
+    /// Everything that waits, unless somebody else has done it already.
+    fn act_together(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let mut guard = self.connection.lock().expect("no holder panics");
+        let waiting = std::mem::take(&mut *self.waiting.lock().expect("no holder panics"));
+        if waiting.is_empty() {
+            return Ok(());
         }
+        let db = self.opened(&mut guard)?;
         let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let result = act(&transaction)?;
+        let replies = waiting.into_iter().map(|act| act(&transaction)).collect::<rusqlite::Result<Vec<_>>>()?;
         transaction.commit()?;
-        Ok(result)
+        for reply in replies {
+            reply();
+        }
+        Ok(())
+    }
+
+    fn opened<'a>(
+        &self,
+        connection: &'a mut Option<Connection>,
+    ) -> Result<&'a mut Connection, Box<dyn std::error::Error>> {
+        Ok(match connection {
+            Some(connection) => connection,
+            none => none.insert(self.open()?),
+        })
     }
 
     fn open(&self) -> Result<Connection, Box<dyn std::error::Error>> {
@@ -209,6 +254,10 @@ impl World {
         connection.execute_batch(SCHEMA)?;
         Ok(connection)
     }
+}
+
+fn taken(port: &str) -> Failure {
+    Failure::new(format!("the world says: {port} is taken"))
 }
 
 /// `127.0.0.1:8080/tcp`, as ports are called among the attributes.
