@@ -34,7 +34,9 @@ pub const APART: &[&str] = &[
     "mandatory",
     "ignore",
     "timeouts",
+    "rollout",
     "engine",
+    "registries",
     "ssh",
     "resources.cloud-init-url",
 ];
