@@ -21,9 +21,12 @@ impl Settings {
 
     /// In the words of a shell, with how `command` is used in it.
     pub(super) fn text(&self, shell: Shell, command: &str) -> String {
-        let set = self.set.iter().map(|(name, value)| set(shell, name, value));
-        let forgotten = self.forgotten.iter().map(|name| forget(shell, name));
-        set.chain(forgotten).chain([hint(shell, command)]).collect()
+        let assign = |(name, value): &(&'static str, String)| set(shell, name, value);
+        // In `eval $(…)` without quotes all of it is one line for such a shell, which goes on exporting: empty counts as unset.
+        let is_one_line = shell == Shell::Sh && !self.set.is_empty();
+        let drop = |name: &&'static str| if is_one_line { set(shell, name, "") } else { forget(shell, name) };
+        let words = self.set.iter().map(assign).chain(self.forgotten.iter().map(drop));
+        words.chain([hint(shell, command)]).collect()
     }
 }
 
@@ -39,6 +42,7 @@ pub(super) fn of_user() -> Shell {
 }
 
 fn set(shell: Shell, name: &str, value: &str) -> String {
+    let value = &quoted(shell, value);
     match shell {
         Shell::Sh => format!("export {name}=\"{value}\"\n"),
         Shell::Fish => format!("set -gx {name} \"{value}\";\n"),
@@ -47,6 +51,19 @@ fn set(shell: Shell, name: &str, value: &str) -> String {
         Shell::Tcsh => format!("setenv {name} \"{value}\";\n"),
         Shell::Emacs => format!("(setenv \"{name}\" \"{value}\")\n"),
     }
+}
+
+/// What means something between a shell's double quotes.
+fn quoted(shell: Shell, value: &str) -> String {
+    let (special, escape) = match shell {
+        Shell::Sh | Shell::Tcsh => ("\\\"$`", '\\'),
+        Shell::Fish => ("\\\"$", '\\'),
+        Shell::Emacs => ("\\\"", '\\'),
+        Shell::Powershell => ("`\"$", '`'),
+        Shell::Cmd => ("", '^'),
+    };
+    let escaped = |c: char| special.contains(c).then_some(escape).into_iter().chain([c]);
+    value.chars().flat_map(escaped).collect()
 }
 
 fn forget(shell: Shell, name: &str) -> String {
@@ -89,7 +106,7 @@ mod tests {
             Shell::value_variants().iter().map(|shell| settings.text(*shell, "machine env web")).collect();
         insta::assert_snapshot!(all.join("\n"), @r#"
         export DOCKER_HOST="unix:///run/shop.web.sock"
-        unset DOCKER_CONTEXT
+        export DOCKER_CONTEXT=""
         # Run this command to configure your shell: 
         # eval $(machine env web)
 
@@ -118,5 +135,19 @@ mod tests {
         ;; Run this command to configure your shell: 
         ;; (with-temp-buffer (shell-command "machine env web" (current-buffer)) (eval-buffer))
         "#);
+    }
+
+    #[test]
+    fn a_shell_with_and_without_quotes_around_it_understands_what_it_is_told() {
+        let mut settings = Settings::default();
+        settings.set("HERE", "a \"b\" $c `d` \\");
+        settings.forget("GONE");
+        let text = settings.text(Shell::Sh, "machine env web");
+        for line in ["eval $text", "eval \"$text\""] {
+            let script = format!("{line}\nprintf '%s|%s' \"$HERE\" \"$GONE\"");
+            let mut sh = std::process::Command::new("sh");
+            let ran = sh.args(["-c", &script]).env("text", &text).env("GONE", "there").output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&ran.stdout), "a \"b\" $c `d` \\|", "{line}");
+        }
     }
 }

@@ -152,7 +152,8 @@ project() {
     no_links "$1/manifest" | xargs -r -d '\n' sha256sum --
     no_links "$1/manifest" | xargs -r -d '\n' stat -c 'mode %a  %n' --
     while IFS= read -r file; do
-        [ ! -h "$file" ] || printf 'link  %s\ntarget  %s\n' "$file" "$(readlink -- "$file")"
+        # A container chooses what its links lead to: it must not look like another line or section.
+        [ ! -h "$file" ] || printf 'link  %s\ntarget  %s\n' "$file" "$(readlink -n -- "$file" | tr '\n\036' '??')"
     done <"$1/manifest"
 }
 

@@ -141,7 +141,13 @@ impl Registries {
     }
 
     async fn write(&self, cx: &Context, logins: &BTreeMap<String, String>) -> Result<(), Failure> {
+        // Somebody may have logged in since the plan was made.
+        self.reach.forget();
         let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
+        if let Some(why) = &facts.logins.broken {
+            let why = format!("~/.docker/config.json of root on {} is not JSON: {why}", self.reach.name);
+            return Err(Failure::new(why).hint("correct or remove it there"));
+        }
         if let Some((address, helper)) = logins.keys().find_map(|a| Some((a, facts.logins.helper(a)?))) {
             let why = format!("logins at {address} are asked from `docker-credential-{helper}` on {}", self.reach.name);
             return Err(Failure::new(why).hint(
@@ -149,7 +155,8 @@ impl Registries {
             ));
         }
         let file = Value::from(facts.logins.with(logins)).to_string();
-        let words = ["sh", "-c", SCRIPT, "machine"].into_iter().chain(logins.keys().map(String::as_str));
+        let length = file.len().to_string();
+        let words = ["sh", "-c", SCRIPT, "machine", &length].into_iter().chain(logins.keys().map(String::as_str));
         let command = Command::new(words).stdin(file).timeout(Duration::from_secs(30));
         let output = self.reach.run_quietly(cx, command).await?;
         if output.success() {

@@ -1,12 +1,16 @@
 # Writes the logins that the engine's clients have as root, from standard input, and notes which of them are ours. Arguments: the
-# registries that are. What is about to be written counts as ours before it is, so that a run that is cut off leaves none behind.
+# length of that in bytes, and the registries that are. What is about to be written counts as ours before it is, so that a run that is cut off leaves none behind.
 set -eu
 umask 077
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 folder=$(getent passwd root | cut -d: -f6)/.docker
 record=/var/lib/machine/registries
 mkdir -p "$folder" "${record%/*}"
+length=$1
+shift
 cat >"$folder/config.json.machine-new"
+# A connection that is lost looks like the end of the input.
+[ "$(wc -c <"$folder/config.json.machine-new")" -eq "$length" ] || { echo "the connection was lost" >&2; exit 1; }
 touch "$record"
 { cat "$record"; [ $# -eq 0 ] || printf '%s\n' "$@"; } | sort -u >"$record.new"
 mv -f "$record.new" "$record"

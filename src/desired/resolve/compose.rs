@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Members, Scope, order};
 use crate::config::file;
-use crate::desired::{ComposeProject, quantity};
+use crate::desired::{ComposeProject, normal, quantity};
 use crate::id::Name;
 use crate::note::{self, Note};
 use crate::value::Path;
@@ -92,10 +92,10 @@ fn project(
         scope.note(note.hint("all machines it names have `count: 0`"));
         return None;
     }
-    let directory = directory.or_else(|| files.first()?.parent().map(PathBuf::from))?;
+    let directory = normal(&directory.or_else(|| files.first()?.parent().map(PathBuf::from))?);
     let profiles = written.profiles.unwrap_or_default();
-    let folder = &scope.config.folder;
-    let root = if directory.starts_with(folder) { folder.clone() } else { directory.clone() };
+    let folder = normal(&scope.config.folder);
+    let root = if directory.starts_with(&folder) { folder } else { directory.clone() };
     Some(ComposeProject {
         name: name?,
         on,

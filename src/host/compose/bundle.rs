@@ -14,8 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use crate::desired::ComposeProject;
-use crate::host::compose::paths;
+use crate::desired::{self, ComposeProject};
 use crate::host::compose::search;
 
 /// A bundle travels in one piece; what is larger than this belongs into an image or a volume.
@@ -75,12 +74,12 @@ pub struct Bundle {
 impl Bundle {
     /// Reads the project's files. Nothing is kept in memory but their digests.
     pub fn collect(project: &ComposeProject) -> Result<Self, Error> {
-        search::search(project, Self { root: paths::normal(&project.root), ..Self::default() })
+        search::search(project, Self { root: desired::normal(&project.root), ..Self::default() })
     }
 
     /// A path of the project as the machine will know it: relative to the root.
     pub fn relative(&self, path: &Path) -> Result<String, Error> {
-        let path = paths::normal(path);
+        let path = desired::normal(path);
         let outside = || {
             Error::new(format!("{} is outside of {}", path.display(), self.root.display())).hint(
                 "nothing is taken from outside of the Machinefile's folder, or of the compose project's `directory`",
@@ -128,13 +127,18 @@ impl Bundle {
 
     /// Where a path leads, with each link on the way taken along; `None` where nothing is.
     pub(super) fn follow(&mut self, path: &Path) -> Result<Option<PathBuf>, Error> {
+        Ok(self.way(path)?.map(|(found, _)| found))
+    }
+
+    /// The same with the names of these links.
+    pub(super) fn way(&mut self, path: &Path) -> Result<Option<(PathBuf, Vec<String>)>, Error> {
         self.relative(path)?;
-        let mut hops = 0;
+        let mut links = Vec::new();
         let mut found = self.root.clone();
-        let mut rest = paths::normal(path).strip_prefix(&self.root).expect("it lies there").to_owned();
+        let mut rest = desired::normal(path).strip_prefix(&self.root).expect("it lies there").to_owned();
         while let Some(first) = rest.iter().next().map(PathBuf::from) {
             rest = rest.iter().skip(1).collect();
-            let next = paths::normal(&found.join(first));
+            let next = desired::normal(&found.join(first));
             let kind = match fs::symlink_metadata(&next) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 other => other.map_err(|error| Error::io(&next, &error))?,
@@ -143,10 +147,9 @@ impl Bundle {
                 found = next;
                 continue;
             }
-            hops += 1;
             let target = fs::read_link(&next).map_err(|error| Error::io(&next, &error))?;
             let leads = || format!("{} leads to {}", next.display(), target.display());
-            if hops > MAX_HOPS {
+            if links.len() >= MAX_HOPS {
                 return Err(Error::new(format!("{}, in a circle", leads())));
             }
             let is_inside = self.relative(&found.join(&target)).is_ok();
@@ -154,10 +157,10 @@ impl Bundle {
                 return Err(Error::new(format!("{}, which is not taken along", leads()))
                     .hint(format!("let it be a relative link to something in {}", self.root.display())));
             }
-            self.add(&next)?;
+            links.push(self.add(&next)?);
             rest = target.join(rest);
         }
-        Ok(Some(found))
+        Ok(Some((found, links)))
     }
 
     /// Takes a file or a link along.

@@ -1,7 +1,6 @@
 //! Paths as compose files write them: variables, and what they are relative to.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
 
 /// Variables by name, from env files: the machine does not see this computer's environment.
 pub(super) type Variables = BTreeMap<String, String>;
@@ -26,10 +25,9 @@ impl std::fmt::Display for Unfilled {
     }
 }
 
-/// Adds the `KEY=value` lines of a text; those that are there keep their values, which values may refer to. Quotes are taken
-/// off, and what stands within `'` is left as it is.
-pub(super) fn extend(variables: &mut Variables, text: &str) {
-    let mut own = Variables::new();
+/// Adds the `KEY=value` lines of a text to those of the files before it. Values may refer to these, and to what is `known` and counts
+/// more. Quotes are taken off, and what stands within `'` is left as it is.
+pub(super) fn extend(own: &mut Variables, text: &str, known: &Variables) {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let line = line.trim();
@@ -46,14 +44,11 @@ pub(super) fn extend(variables: &mut Variables, text: &str) {
                     whole = format!("{whole}\n{more}");
                 }
                 let value = whole.split(quote).next().unwrap_or_default();
-                if quote == '\'' { value.to_owned() } else { filled(value, &own, variables) }
+                if quote == '\'' { value.to_owned() } else { filled(value, own, known) }
             }
-            None => filled(value.split(" #").next().unwrap_or_default().trim_end(), &own, variables),
+            None => filled(value.split(" #").next().unwrap_or_default().trim_end(), own, known),
         };
         own.insert(key.to_owned(), value);
-    }
-    for (key, value) in own {
-        variables.entry(key).or_insert(value);
     }
 }
 
@@ -119,42 +114,23 @@ fn value(expression: &str, variables: &Variables) -> Result<String, Unfilled> {
     }
 }
 
-/// Takes `.` and `..` out without asking the file system.
-pub(super) fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normal.pop();
-            }
-            other => normal.push(other),
-        }
-    }
-    normal
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Unfilled, Variables, extend, interpolate, normal};
+    use super::{Unfilled, Variables, extend, interpolate};
 
     #[test]
     fn variables_in_paths_come_from_env_files() {
-        let mut known = Variables::from([("FIRST".to_owned(), "1".to_owned())]);
-        extend(&mut known, "# c\nDIR=./conf\nexport NAME=\"a b\"\nEMPTY=\nLATE=x # why\nFIRST=2\n");
-        extend(&mut known, "SUB=${DIR}/sub\nRAW='$DIR'\nLONG=\"a\nb\"\nLAST=x\n");
+        let (outer, mut known) = (Variables::from([("FIRST".to_owned(), "1".to_owned())]), Variables::new());
+        extend(&mut known, "# c\nDIR=./conf\nexport NAME=\"a b\"\nEMPTY=\nLATE=x # why\nFIRST=2\nLAST=w\n", &outer);
+        extend(&mut known, "SUB=${DIR}/sub\nRAW='$DIR'\nLONG=\"a\nb\"\nLAST=x$FIRST\n", &outer);
+        known.extend(outer);
         let check = |text: &str| interpolate(text, &known).unwrap();
         assert_eq!(check("$DIR/${NAME}"), "./conf/a b");
         assert_eq!(check("${EMPTY:-d}${EMPTY-d}${NONE-e}$$x${LATE}$FIRST"), "de$xx1");
         assert_eq!(check("${NONE:-${DIR:-x}/y}${NAME:+${FIRST}}${NONE+x} $ $1"), "./conf/y1 $ $1");
-        assert_eq!(check("$SUB$RAW${LONG}$LAST"), "./conf/sub$DIRa\nbx");
+        assert_eq!(check("$SUB$RAW${LONG}$LAST"), "./conf/sub$DIRa\nbx1");
         assert_eq!(interpolate("${NONE}", &known), Err(Unfilled::Unset("NONE".into())));
         assert_eq!(interpolate("${EMPTY:?}", &known), Err(Unfilled::Required("EMPTY".into())));
         assert!(matches!(interpolate("${A:x}", &known), Err(Unfilled::Unclear(_))));
-    }
-
-    #[test]
-    fn dots_are_taken_out() {
-        assert_eq!(normal("/a/./b/../c".as_ref()), std::path::Path::new("/a/c"));
     }
 }

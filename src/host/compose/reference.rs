@@ -107,7 +107,12 @@ pub(super) fn references(text: &str, profiles: &[String]) -> Result<References, 
         });
     }
     for (name, service) in root.get("services").into_iter().flat_map(Node::map) {
-        found.service(name, service, is_idle(service, profiles));
+        let idle = is_idle(service, profiles);
+        found.service(name, service, idle);
+        for base in line_of(&root, name).into_iter().skip(1) {
+            found.sees(name, base, idle);
+            found.extends(name, base, idle);
+        }
     }
     for section in ["configs", "secrets"] {
         for (name, entry) in root.get(section).into_iter().flat_map(Node::map) {
@@ -126,19 +131,27 @@ pub(super) fn references(text: &str, profiles: &[String]) -> Result<References, 
 pub(super) fn of_service(text: &str, name: &str, by: &str) -> Result<References, Fault> {
     let root = document(text)?;
     let mut found = References::default();
-    let (mut name, mut seen) = (name, Vec::new());
+    for service in line_of(&root, name) {
+        found.service(by, service, false);
+        found.texts.extend(texts(service));
+    }
+    Ok(found)
+}
+
+/// A service, and those of the same file that it extends, one after the other.
+fn line_of<'a>(root: &'a Node, name: &'a str) -> Vec<&'a Node> {
+    let (mut name, mut seen, mut line) = (name, Vec::new(), Vec::new());
     while let Some(service) = root.get("services").and_then(|services| services.get(name)) {
         if seen.contains(&name) {
             break;
         }
-        found.service(by, service, false);
-        found.texts.extend(texts(service));
         seen.push(name);
+        line.push(service);
         let base = service.get("extends").filter(|extends| extends.get("file").is_none());
         let base = base.and_then(|extends| extends.get("service").unwrap_or(extends).text());
         name = base.unwrap_or_default();
     }
-    Ok(found)
+    line
 }
 
 fn document(text: &str) -> Result<Node, Fault> {
@@ -180,11 +193,24 @@ impl References {
         }
         self.add(written_all(service.get("label_file")), Use::Read, false, idle);
         self.passed.extend(passed(service.get("environment")));
+        self.extends(name, service, idle);
+        self.sees(name, service, idle);
+        if let Some(build) = service.get("build") {
+            self.build(build, idle);
+        }
+    }
+
+    /// What of another file the service `name` extends, as `service` says.
+    fn extends(&mut self, name: &str, service: &Node, idle: bool) {
         if let Some(extends) = service.get("extends") {
             let base = extends.get("service").and_then(Node::text).unwrap_or_default().to_owned();
             let file = extends.get("file").and_then(written);
             self.extends.extend(file.map(|file| Extends { file, service: base, by: name.to_owned(), idle }));
         }
+    }
+
+    /// What containers of the service `name` see, as `service` says.
+    fn sees(&mut self, name: &str, service: &Node, idle: bool) {
         let mounts = service.get("volumes").into_iter().flat_map(Node::items).filter_map(bind_source);
         self.files.extend(mounts.map(|path| Reference {
             path,
@@ -197,9 +223,6 @@ impl References {
         for section in ["configs", "secrets"] {
             let entries = service.get(section).into_iter().flat_map(Node::items).filter_map(entry_name);
             self.uses.extend(entries.map(|entry| ((section, entry.to_owned()), name.to_owned())));
-        }
-        if let Some(build) = service.get("build") {
-            self.build(build, idle);
         }
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::desired::ComposeProject;
+use crate::desired::{self, ComposeProject};
 use crate::host::compose::bundle::{Bundle, Error};
 use crate::host::compose::context::Ignored;
 use crate::host::compose::paths::{self, Unfilled, Variables};
@@ -25,13 +25,9 @@ pub(super) fn search(project: &ComposeProject, mut bundle: Bundle) -> Result<Bun
         entries: BTreeMap::new(),
         uses: BTreeSet::new(),
     };
-    let mut variables = Variables::new();
     let default = project.directory.join(".env");
     let default = (project.env_files.is_empty() && default.is_file()).then_some(default);
-    // Of two files that set one variable the later one counts.
-    for file in project.env_files.iter().chain(&default).rev() {
-        search.env_file(file, &mut variables)?;
-    }
+    let variables = search.env_files(project.env_files.iter().chain(&default), &Variables::new())?;
     for file in &project.files {
         let place = Place { file, base: &project.directory, variables: &variables };
         search.compose_file(&place)?;
@@ -65,12 +61,21 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn env_file(&mut self, file: &Path, variables: &mut Variables) -> Result<(), Error> {
-        let found = self.bundle.follow(file)?.ok_or_else(|| Error::new(format!("no file {}", file.display())))?;
-        let name = self.bundle.add(&found)?;
-        self.bundle.covered.insert(name);
-        paths::extend(variables, &text(&found)?);
-        Ok(())
+    /// What files of variables say, of which later ones count more, under what is `known`.
+    fn env_files<'f>(
+        &mut self,
+        files: impl IntoIterator<Item = &'f PathBuf>,
+        known: &Variables,
+    ) -> Result<Variables, Error> {
+        let mut own = Variables::new();
+        for file in files {
+            let found = self.bundle.follow(file)?.ok_or_else(|| Error::new(format!("no file {}", file.display())))?;
+            let name = self.bundle.add(&found)?;
+            self.bundle.covered.insert(name);
+            paths::extend(&mut own, &text(&found)?, known);
+        }
+        own.extend(known.clone());
+        Ok(own)
     }
 
     fn compose_file(&mut self, place: &Place<'_>) -> Result<(), Error> {
@@ -155,15 +160,11 @@ impl Search<'_> {
             Some(directory) => self.locate(directory, place)?.unwrap_or_else(|| PathBuf::from(&directory.text)),
             None => folder_of(&self.locate(first, place)?.expect("it was found")),
         };
-        let mut variables = place.variables.clone();
-        for file in include.env_files.iter().rev().filter(|file| file.text != "/dev/null") {
-            let file = self.required(file, place)?;
-            self.env_file(&file, &mut variables)?;
-        }
+        let named = include.env_files.iter().filter(|file| file.text != "/dev/null");
+        let mut env_files = named.map(|file| self.required(file, place)).collect::<Result<Vec<_>, _>>()?;
         let default = base.join(".env");
-        if include.env_files.is_empty() && default.is_file() {
-            self.env_file(&default, &mut variables)?;
-        }
+        env_files.extend((include.env_files.is_empty() && default.is_file()).then_some(default));
+        let variables = self.env_files(&env_files, place.variables)?;
         files.iter().try_for_each(|file| self.compose_file(&Place { file, base: &base, variables: &variables }))
     }
 
@@ -177,6 +178,11 @@ impl Search<'_> {
             let is_file = reference.covered && reference.used == Use::Mount && !reference.idle;
             return if is_file { self.required(&reference.path, place).map(drop) } else { Ok(()) };
         };
+        // A link that is turned elsewhere leads to what a container does not see before it is made anew.
+        if let Some((service, from)) = reference.service.as_ref().zip(self.locate(&reference.path, place)?) {
+            let links = self.bundle.way(&from)?.map(|(_, links)| links).unwrap_or_default();
+            self.bundle.mounts.extend(links.into_iter().map(|link| (service.clone(), link)));
+        }
         let known: BTreeSet<_> = self.bundle.digests.keys().cloned().collect();
         if path.is_dir() {
             let name = self.bundle.relative(&path)?;
@@ -254,7 +260,7 @@ impl Search<'_> {
             self.error(place, written.line, &why.to_string()).hint("set it in `.env` or in a file of `env-files`")
         })?;
         let elsewhere = path.starts_with(['/', '~']);
-        Ok((!elsewhere).then(|| paths::normal(&place.base.join(path))))
+        Ok((!elsewhere).then(|| desired::normal(&place.base.join(path))))
     }
 
     /// Where it lies in truth; `None` for what is not there and `may_lack`.

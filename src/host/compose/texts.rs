@@ -9,8 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::cover;
+use crate::desired;
 use crate::host::compose::bundle::Bundle;
-use crate::host::compose::{paths, reference};
+use crate::host::compose::reference;
 use crate::host::reach::Reach;
 use crate::resource::{Change, Context, LARGEST, Text};
 use crate::transport::Command;
@@ -125,7 +126,7 @@ impl Once {
             for path in covered {
                 // Paths start from the project's folder, or from the file's own where another includes it.
                 let places = [FilePath::new(&bundle.directory).join(&path), beside.join(&path)];
-                found.extend(places.iter().filter_map(|place| paths::normal(place).to_str().map(str::to_owned)));
+                found.extend(places.iter().filter_map(|place| desired::normal(place).to_str().map(str::to_owned)));
             }
         }
         Self::Files(found)

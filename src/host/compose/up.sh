@@ -35,7 +35,7 @@ settle() {
     mv -f "$new/pending" "$base/pending" || return
     [ -e "$base/owner.json" ] || mv -f "$new/owner.json" "$base/owner.json" || return
 
-    { cat "$base/manifest"; echo; cat "$new/manifest"; } | sort -u >"$base/manifest.both"
+    { cat "$base/manifest"; echo; cat "$new/manifest"; } | sed '/^$/d' | sort -u >"$base/manifest.both"
     mv -f "$base/manifest.both" "$base/manifest"
     sed 's|$|/.|' "$new/folders" | cat "$base/manifest" - >"$new/ways"
     clear_way "$base/current" "$new/ways"
@@ -78,6 +78,7 @@ containers() {
 judge() {
     seen=$(containers '{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.RestartCount}} {{.State.Status}} {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.HostConfig.RestartPolicy.Name}}') || return
     printf '%s\n' "$seen" | awk '
+        !NF { next }
         { again = $7 == "always" || $7 == "unless-stopped"; why = "is " $4; word = "wait" }
         $4 == "running" && ($6 == "none" || $6 == "healthy") { word = "ok"; why = "" }
         $4 == "running" && word == "wait" { why = "is " $6 }
@@ -89,13 +90,15 @@ judge() {
 
 # Up is what looks the same twice in a row: a process that ends at once was up for a moment.
 await() {
-    end=$(($(date +%s) + limit)) before= told=
+    end=$(($(date +%s) + limit)) before= told= nl='
+'
     while :; do
         sleep 1
         now=$(judge) || return
-        case $now in
-            *"bad "*) break ;;
-            *"wait "*)
+        # By the first word of a line: services are called anything.
+        case $nl$now in
+            *"${nl}bad "*) break ;;
+            *"${nl}wait "*)
                 [ "$(date +%s)" -lt "$end" ] || break
                 tell=$(printf '%s\n' "$now" | awk '$1 == "wait" { print "waiting for " $2 ", which", $5, $6, $7, $8 }')
                 [ "$tell" = "$told" ] || printf '%s\n' "$tell"

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -71,7 +71,8 @@ impl Passage {
 
     async fn listener(&self) -> Option<Pid> {
         let stream = UnixStream::connect(&self.socket).await.ok()?;
-        Pid::from_raw(stream.peer_cred().ok()?.pid()?)
+        let who = stream.peer_cred().ok().filter(|who| who.uid() == rustix::process::getuid().as_raw())?;
+        Pid::from_raw(who.pid()?)
     }
 
     /// Starts the process unless one runs that this errand was given to. It outlives us and our terminal, or ends with its session.
@@ -82,6 +83,12 @@ impl Passage {
         self.close().await?;
         let folder = self.socket.parent().unwrap_or(Path::new("/"));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(problem(folder))?;
+        // It may be in a folder that everybody can write to: somebody else's would let them listen in our place.
+        let meta = fs::symlink_metadata(folder).map_err(problem(folder))?;
+        if !meta.is_dir() || meta.uid() != rustix::process::getuid().as_raw() || meta.mode() & 0o022 != 0 {
+            return Err(Failure::new(format!("{} is open to other users", folder.display()))
+                .hint("remove it, or set XDG_RUNTIME_DIR to a folder of your own"));
+        }
         if self.socket.as_os_str().len() >= SOCKET_PATH_LIMIT {
             return Err(Failure::new(format!("{} is too long a path for a socket", self.socket.display()))
                 .hint("set XDG_RUNTIME_DIR to a folder with a shorter path"));

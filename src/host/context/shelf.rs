@@ -16,6 +16,8 @@ const FILE: &str = "meta.json";
 const OWNER: &str = "machine.owner";
 const RESOURCE: &str = "machine.resource";
 
+const NOWHERE: [ErrorKind; 3] = [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::PermissionDenied];
+
 /// Where the client of this user has its contexts.
 #[derive(Clone, Debug)]
 pub(super) struct Shelf {
@@ -81,7 +83,8 @@ impl Shelf {
     /// Those of a project; what cannot be read is somebody else's.
     pub(super) fn owned(&self, owner: &str) -> io::Result<Vec<Entry>> {
         let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            // Where we may not look there is none of ours.
+            Err(error) if NOWHERE.contains(&error.kind()) => return Ok(Vec::new()),
             entries => entries?,
         };
         let all = entries.flatten().filter_map(|entry| read(&entry.path().join(FILE)).ok().flatten());

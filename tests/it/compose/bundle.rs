@@ -54,6 +54,47 @@ impl Folder {
     }
 }
 
+/// Which services mount what.
+fn mounts(folder: &Folder) -> Vec<String> {
+    let mounts = folder.collect().unwrap().mounts;
+    mounts.into_iter().map(|(service, file)| format!("{service} {file}")).collect()
+}
+
+#[test]
+fn a_service_mounts_what_those_mount_that_it_extends_in_its_own_file() {
+    let folder = Folder::with(&[
+        (
+            "compose.yaml",
+            "services:\n  base: { extends: { file: more.yaml, service: more }, volumes: ['./a:/a'] }\n  web: { extends: base }\n",
+        ),
+        ("more.yaml", "services: { more: { volumes: ['./b:/b'] } }"),
+        ("a", "1"),
+        ("b", "2"),
+    ]);
+    assert_eq!(mounts(&folder), ["base a", "base b", "web a", "web b"]);
+}
+
+#[test]
+fn a_mounted_link_counts_beside_what_it_leads_to() {
+    let folder = Folder::with(&[("compose.yaml", "services: { web: { volumes: ['./now:/etc/now'] } }"), ("v1", "1")]);
+    symlink("v1", folder.path().join("now")).unwrap();
+    assert_eq!(mounts(&folder), ["web now", "web v1"]);
+}
+
+#[test]
+fn of_variables_in_several_files_later_ones_count_and_may_name_earlier_ones() {
+    let folder = Folder::with(&[
+        ("compose.yaml", "services: { web: { env_file: '${SUB}/${NAME}' } }"),
+        ("base.env", "DIR=conf\nNAME=old\n"),
+        ("more.env", "SUB=${DIR}/web\nNAME=new\n"),
+        ("conf/web/new", ""),
+    ]);
+    let files = ["base.env", "more.env"].map(|name| folder.path().join(name)).to_vec();
+    let bundle = Bundle::collect(&ComposeProject { env_files: files, ..folder.project() });
+    let names: Vec<_> = bundle.map_err(|error| error.message).unwrap().digests.into_keys().collect();
+    assert_eq!(names, ["base.env", "compose.yaml", "conf/web/new", "more.env"]);
+}
+
 #[test]
 fn everything_a_project_needs_and_nothing_else_is_taken() {
     let folder = Folder::with(&[

@@ -44,8 +44,8 @@ async fn a_login_is_written_beside_those_of_others_and_seen_nowhere() {
     let resource = world.get("host.registries");
     let made = resource.create(&world.cx).await.unwrap();
     let asked = &world.script.asked_for(WRITE)[0];
-    assert!(asked.contains("machine reg.example:5000\n{"), "{asked}");
     let file = asked.lines().last().unwrap();
+    assert!(asked.contains(&format!("machine {} reg.example:5000\n{{", file.len())), "{asked}");
     assert_eq!(
         file,
         format!(
