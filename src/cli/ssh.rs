@@ -25,7 +25,9 @@ pub(super) async fn run(global: &Global, verb: &Ssh) -> Result<Exit, Error> {
     let known = write_known_hosts(&project, name, &host, &port, &host_key)?;
     let mut argv = vec!["ssh".to_owned(), "-F".to_owned(), "none".to_owned(), "-p".to_owned(), port];
     argv.extend(["-i".to_owned(), key.path().display().to_string()]);
-    for option in ["StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "LogLevel=ERROR"] {
+    // A machine that is gone in the middle of it is noticed within a minute.
+    let alive = ["ConnectTimeout=60", "ServerAliveInterval=15", "ServerAliveCountMax=4"];
+    for option in ["StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "LogLevel=ERROR"].into_iter().chain(alive) {
         argv.extend(["-o".to_owned(), option.to_owned()]);
     }
     argv.extend(["-o".to_owned(), format!("UserKnownHostsFile={}", known.display())]);

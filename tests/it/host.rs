@@ -110,7 +110,7 @@ fn with_options(options: &str, more: &str) -> Output {
     let text = [
         "\n\x1eos\nID=debian\nVERSION_ID=\"13\"\n",
         "\n\x1ehosts\n127.0.0.1 localhost\n",
-        "\n\x1epackages\ndocker.io installed install 26.1.5+dfsg1-9\ndocker-compose installed install 2.26.1-4\n",
+        "\n\x1epackages\ndocker.io installed hold 26.1.5+dfsg1-9\ndocker-compose installed install 2.26.1-4\n",
         "\n\x1ecompose-version\n2.26.1-4\n",
         "\n\x1einfo\n{\"ServerVersion\":\"26.1.5\",\"ContainersRunning\":3,\"Labels\":[\"a=b\"]}\n",
         &options,

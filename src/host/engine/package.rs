@@ -28,6 +28,10 @@ const LOCK: Duration = Duration::from_mins(5);
 const NOT_OFFERED: i32 = 10;
 
 const VERSION: &str = "version";
+/// Whether other package managers leave the engine in its version.
+const HELD: &str = "held";
+
+const HOLD: &str = r#"apt-mark hold "$@" </dev/null 2>&1"#;
 
 const REMOVE: &str = r#"
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -55,6 +59,7 @@ impl Packages {
         }
         if let Some(version) = &engine.version {
             desired.insert(VERSION.to_owned(), version.as_str().into());
+            desired.insert(HELD.to_owned(), true.into());
         }
         Self {
             id: ResourceId::new(KIND, &reach.name),
@@ -77,6 +82,8 @@ impl Packages {
             VERSION: wanted.unwrap_or(&exact),
             "exact-version": exact.as_str(),
             "containers": running(facts),
+            // What no package brought is in no package manager's hands.
+            HELD: package.is_none_or(|package| package.held),
         };
         if let Some(package) = package {
             seen.insert("package".to_owned(), package.name.as_str().into());
@@ -115,6 +122,16 @@ impl Packages {
             )
             .await?;
         if output.success() { Ok(()) } else { Err(self.refusal(engine, &output)) }
+    }
+
+    async fn hold(&self, cx: &Context) -> Result<(), Failure> {
+        let facts = self.reach.facts(cx).await.map_err(Failure::new)?;
+        let Some(package) = installed(&facts) else { return Ok(()) };
+        let output = self.reach.run(cx, Command::script(HOLD, [package.name.as_str()])).await?;
+        if output.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{} cannot be held in its version", package.name)).detail(&output.stdout))
     }
 
     fn refusal(&self, engine: &str, output: &Output) -> Failure {
@@ -174,6 +191,9 @@ impl Resource for Packages {
     }
 
     fn impact(&self, change: &Change, observed: &Attributes) -> Impact {
+        if change.path.starts_with(HELD) {
+            return Impact::InPlace(Disruption::None, Some("the package is held in its version".to_owned()));
+        }
         if change.path.keys().first().is_none_or(|key| key != VERSION) {
             return Impact::InPlace(Disruption::None, None);
         }
@@ -205,7 +225,12 @@ impl Resource for Packages {
     }
 
     async fn update(&self, cx: &Context, changes: &[Change]) -> Result<Attributes, Failure> {
-        self.install(cx, concerns(changes, VERSION)).await?;
+        if changes.is_empty() || changes.iter().any(|change| !change.path.starts_with(HELD)) {
+            self.install(cx, concerns(changes, VERSION)).await?;
+        }
+        if concerns(changes, HELD) {
+            self.hold(cx).await?;
+        }
         self.result(cx).await
     }
 

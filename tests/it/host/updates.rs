@@ -3,7 +3,7 @@
 use libmachine::resource::diff;
 use libmachine::value::json;
 
-use super::{APPLY, CONFIRM, FACTS, INSTALL, World, said, with_options};
+use super::{APPLY, CONFIRM, FACTS, INSTALL, World, facts, said, with_options};
 
 #[tokio::test]
 async fn an_update_of_one_option_leaves_the_others_as_they_are() {
@@ -31,4 +31,18 @@ async fn an_engine_whose_version_is_not_to_change_is_not_asked_for_again() {
     world.get("engine.package").update(&world.cx, &[]).await.unwrap();
     let asked = &world.script.asked_for(INSTALL)[0];
     assert!(asked.starts_with("sh -s -- 300  docker.io docker-cli docker-compose iptables"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_package_that_somebody_no_longer_holds_back_is_held_again_and_not_installed() {
+    let world = World::with(Some("26.1"), &json!({}));
+    world.script.answer(FACTS, facts("\n\x1epackages\ndocker.io installed install 26.1.5+dfsg1-9\n"));
+    let changes = world.changes("engine.package").await;
+    assert_eq!(changes.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["held"]);
+    world.script.answer("apt-mark hold", said(0, ""));
+    *world.script.after.lock().unwrap() = Some(("apt-mark hold", FACTS, facts("")));
+    world.update("engine.package").await.unwrap();
+    assert!(world.script.asked_for("apt-mark hold")[0].starts_with("sh -s -- docker.io\n"));
+    assert!(world.script.asked_for(INSTALL).is_empty());
+    assert!(world.changes("engine.package").await.is_empty());
 }
