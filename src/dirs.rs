@@ -1,8 +1,19 @@
 //! The folders we may write to, after the XDG base directory specification.
 
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
+
+/// Unix socket paths end here on every system we run on, the terminating zero included.
+pub const SOCKET_PATH_LIMIT: usize = 104;
+
+/// Whether others than we can put something into a folder.
+#[must_use]
+pub fn is_open_to_others(folder: &Metadata) -> bool {
+    folder.uid() != rustix::process::getuid().as_raw() || folder.mode() & 0o022 != 0
+}
 
 /// Absolute paths; all but the first end in `machine`.
 #[derive(Clone, Debug, PartialEq, Eq)]

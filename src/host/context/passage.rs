@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,15 +14,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Instant, sleep};
 
 use super::errand::Errand;
-use crate::dirs::Dirs;
+use crate::dirs::{Dirs, SOCKET_PATH_LIMIT, is_open_to_others};
 use crate::id::{Name, Owner};
 use crate::resource::Failure;
 use crate::transport::local;
 
 /// The hidden command that becomes the process.
 const COMMAND: &str = "docker-tunnel";
-/// Unix socket paths end here on every system we run on, the terminating zero included.
-const SOCKET_PATH_LIMIT: usize = 104;
 /// How long the process may take to listen, or to end.
 const START: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
@@ -85,7 +83,7 @@ impl Passage {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(problem(folder))?;
         // It may be in a folder that everybody can write to: somebody else's would let them listen in our place.
         let meta = fs::symlink_metadata(folder).map_err(problem(folder))?;
-        if !meta.is_dir() || meta.uid() != rustix::process::getuid().as_raw() || meta.mode() & 0o022 != 0 {
+        if !meta.is_dir() || is_open_to_others(&meta) {
             return Err(Failure::new(format!("{} is open to other users", folder.display()))
                 .hint("remove it, or set XDG_RUNTIME_DIR to a folder of your own"));
         }

@@ -6,22 +6,20 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::dirs::Dirs;
+use crate::dirs::{Dirs, SOCKET_PATH_LIMIT, is_open_to_others};
 use crate::id::{Name, Owner};
 use crate::resource::Failure;
 
 /// The machine folder of a provider's segment; no machine can be called so.
 pub(super) const SEGMENT_FOLDER: &str = ".segment";
 const LABEL: &str = "owner.json";
-/// Unix socket paths end here on every system we run on, the terminating zero included.
-const SOCKET_PATH_LIMIT: usize = 104;
 
 /// Whose a folder is; its `owner.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,7 +240,7 @@ impl Folder {
         make_private(&self.runtime_root)?;
         // It may be in a folder that everybody can write to: somebody else's would let them at our machines.
         let meta = fs::metadata(&self.runtime_root).map_err(problem(&self.runtime_root))?;
-        if meta.uid() != rustix::process::getuid().as_raw() || meta.mode() & 0o022 != 0 {
+        if is_open_to_others(&meta) {
             return Err(Failure::new(format!("{} is open to other users", self.runtime_root.display()))
                 .hint("remove it, or set XDG_RUNTIME_DIR to a folder of your own"));
         }
